@@ -1,0 +1,222 @@
+"""What an estimation found, how sure it is, and whether it is an optimum."""
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from .errors import listing
+from .gmm import moment_jacobian, sandwich, weighting_matrix
+from .outcome import Demand, Outcome
+
+
+class Estimates(Outcome):
+    """Estimates with standard errors, a verdict on the optimum, and the methods of Step 5.
+
+    Attributes
+    ----------
+    objective : float
+        `N g'Wg` at the estimates; at two steps it is Hansen's J.
+    beta, beta_se : arrays (K1,)
+        Mean tastes, in the order of `problem.X1_names`.
+    sigma, sigma_se : arrays (K2, L)
+    pi, pi_se : arrays (K2, D)
+        Standard errors are NaN for parameters that were fixed.
+    theta2 : array (P,)
+        The free elements, and `gradient` (P,) of the objective in them.
+    covariance : array (P + K1, P + K1)
+        Of (theta2, beta), jointly.
+    delta, xi : arrays (N,)
+        xi is net of absorbed fixed effects.
+    W, S : arrays (M, M)
+        Weighting matrix used, and covariance of the moments at the estimates.
+    converged : bool
+        The search ended at an optimum: all shares inverted and no Gauss-Newton step promises an improvement.
+    evaluations : int
+        Of the objective, over all steps and starts.
+    starts : list of Start
+        Each search: where it began, halvings of its start, and where it ended.
+    """
+
+    def __init__(self, problem, free, fit, errors, covariance, searched):
+        self.problem, self.free, self.theta2, self.W, self.starts = problem, free, fit.theta2, fit.W, fit.starts
+        self.errors, self.searched, self._moment_covariance = errors, searched, covariance
+        last = fit.objective
+        self.objective, self.gradient = float(last.value(fit.theta2)), last.gradient(fit.theta2)
+        self.delta, self._jacobian, self.failed_markets = last.utilities.delta, last.utilities.jacobian, last.utilities.failed
+        self._r, self._R = last.r, last.R
+        self.beta = fit.beta
+        self.evaluations = sum(start.evaluations for start in fit.starts)
+        Gamma = free.matrix(fit.theta2)
+        self.sigma, self.pi = Gamma[:, :problem.L], Gamma[:, problem.L:]
+        firm_ids = problem.products["firm_ids"].to_numpy() if "firm_ids" in problem.products else None
+        super().__init__(Demand(problem, self.beta, Gamma, self.delta, problem.prices), problem.blocks, problem.prices, firm_ids)
+
+    # Step 3 at the estimates -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def xi(self):
+        """Unobserved quality (N,): delta less its mean taste part, after absorption."""
+        return self.problem.demean(self.delta) - self.problem.X1 @ self.beta
+
+    @cached_property
+    def S(self):
+        """Covariance of the moments (M, M)."""
+        return self._moment_covariance(self.xi, self.errors)
+
+    @cached_property
+    def G(self):
+        """Jacobian of the moments (M, P + K1) in (theta2, beta)."""
+        return moment_jacobian(self.problem.Z, self.problem.X1, self._jacobian)
+
+    @cached_property
+    def covariance(self):
+        """Joint covariance (P + K1, P + K1) of (theta2, beta)."""
+        W = weighting_matrix(self.S) if self.errors == "unadjusted" else self.W
+        return sandwich(self.G, W, self.S, self.problem.N)
+
+    @property
+    def _se(self):
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def beta_se(self):
+        """Standard errors (K1,), theta2 counted as estimated."""
+        return self._se[len(self.theta2):]
+
+    @property
+    def sigma_se(self):
+        """Standard errors (K2, L), NaN where fixed."""
+        return self._matrix_se()[:, :self.problem.L]
+
+    @property
+    def pi_se(self):
+        """Standard errors (K2, D), NaN where fixed."""
+        return self._matrix_se()[:, self.problem.L:]
+
+    def _matrix_se(self):
+        se = np.full(self.free.Gamma.shape, np.nan)
+        se[self.free.rows, self.free.columns] = self._se[:len(self.theta2)]
+        return se
+
+    # Is it an optimum? -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def expected_improvement(self):
+        """By how much one more Gauss-Newton step would lower the objective, `r'R(R'R)^-1 R'r`: small whatever the units of theta2."""
+        if not len(self.theta2) or not np.isfinite(self._R).all():
+            return 0.0
+        scale = np.linalg.norm(self._R, axis=0)
+        U, d, _ = np.linalg.svd(self._R / np.where(scale > 0, scale, 1), full_matrices=False)
+        return float(((U[:, d > 1e-10].T @ self._r) ** 2).sum())
+
+    @property
+    def inverted(self):
+        """Whether shares were inverted in all markets."""
+        return len(self.failed_markets) == 0
+
+    @property
+    def converged(self):
+        return bool(self.inverted and self.expected_improvement <= 1e-8 * (1 + self.objective))
+
+    @cached_property
+    def singular_values(self):
+        """Of `W^(1/2) G` with columns scaled to length one (P + K1,): a small one is a direction the moments don't see."""
+        root = np.linalg.cholesky(self.W).T @ self.G
+        size = np.linalg.norm(root, axis=0)
+        return np.linalg.svd(root / np.where(size > 0, size, 1), compute_uv=False)
+
+    @property
+    def condition(self):
+        """Condition number of the scaled Jacobian of the moments."""
+        smallest = self.singular_values[-1]
+        return float(self.singular_values[0] / smallest) if smallest > 0 else np.inf
+
+    @property
+    def identified(self):
+        """Whether the moments respond to every direction in the parameters, as far as double precision can tell."""
+        return bool(np.isfinite(self.condition) and self.condition < 1e7)
+
+    def verdict(self):
+        """One sentence for each check of the optimum, and the conclusion first."""
+        if not self.searched:
+            head = "Evaluated at given parameters, not searched."
+        else:
+            good = self.converged and self.identified
+            head = "Is this an optimum? " + (("Yes, a local one." if len(self.theta2) else "Yes, the only one: beta is linear.") if good else "No." if not self.converged else "It can't be told: not identified.")
+        lines = [head, f"  shares inverted in all markets: {'yes' if self.inverted else 'NO, not in ' + self._failed_labels()}"]
+        if len(self.theta2):
+            lines.append(f"  one more Gauss-Newton step would lower the objective by {self.expected_improvement:.1e} "
+                         f"(gradient norm {np.linalg.norm(self.gradient):.1e})")
+        lines.append(f"  scaled Jacobian of the moments: rank {self._rank()} of {len(self.singular_values)}, condition {self.condition:.3g}"
+                     + ("" if self.condition < 1000 else "  <- weak: some direction is hardly identified" if self.identified else
+                        "  <- NOT identified: some direction does not move the moments"))
+        for start in self.starts:
+            if start.halvings:
+                lines.append(f"  a starting value of step {start.step} could not be inverted and was halved {start.halvings} time(s)")
+        return "\n".join(lines + self._starts_line())
+
+    def _rank(self):
+        return int((self.singular_values > 1e-7 * self.singular_values[0]).sum())
+
+    def _failed_labels(self):
+        return listing(self.problem.market_labels[self.failed_markets])
+
+    def _starts_line(self):
+        first = [start.objective for start in self.starts if start.step == 1]
+        if len(first) < 2:
+            return []
+        same = sum(value <= min(first) + 1e-6 * (1 + min(first)) for value in first)
+        return [f"  {same} of {len(first)} starting values ended at the lowest objective of step 1, {min(first):.7g}"]
+
+    # Tables ----------------------------------------------------------------------------------------------------------------
+
+    def to_frame(self):
+        """Estimates and standard errors, a row for each free parameter.
+
+        Returns
+        -------
+        DataFrame
+            Index: parameter. Columns: `estimate`, `se`, `t`.
+        """
+        names = [f"beta[{name}]" for name in self.problem.X1_names] + self.problem.theta2_names(self.free)
+        P = len(self.theta2)
+        estimate, se = np.r_[self.beta, self.theta2], np.r_[self._se[P:], self._se[:P]]
+        with np.errstate(divide="ignore", invalid="ignore"):    # a standard error of zero or NaN gives no t value
+            t = estimate / se
+        return pd.DataFrame({"estimate": estimate, "se": se, "t": t}, index=pd.Index(names, name="parameter"))
+
+    def __repr__(self):
+        p, steps = self.problem, max(start.step for start in self.starts)
+        head = [f"{'Random-coefficients logit' if p.K2 else 'Logit'}: {p.N} products, {p.T} markets, {p.M} moments; "
+                f"{'two' if steps == 2 else 'one'}-step GMM, {self.errors} standard errors",
+                f"objective {self.objective:.7g} after {self.evaluations} evaluation(s)", ""]
+        beta = pd.DataFrame({"beta": self.beta}, p.X1_names), pd.DataFrame({"beta": self.beta_se}, p.X1_names)
+        tables = [layout("mean tastes", *beta)] + ([layout("random coefficients", *self._random_frames())] if p.K2 else [])
+        return "\n".join(head + tables + [self.verdict()])
+
+    def _random_frames(self):
+        """Gamma and its standard errors as tables: sigma in one column where it is diagonal, zero columns left out."""
+        p, Gamma, se = self.problem, self.free.matrix(self.theta2), self._matrix_se()
+        columns = [f"sigma {name}" for name in p.node_names] + [f"pi {name}" for name in p.demographic_names]
+        estimate, error = pd.DataFrame(Gamma, p.X2_names, columns), pd.DataFrame(se, p.X2_names, columns)
+        if p.L == p.K2 and not (self.sigma - np.diag(np.diag(self.sigma))).any():
+            for frame, values in ((estimate, self.sigma), (error, self.sigma_se)):
+                frame.drop(columns=columns[:p.L], inplace=True)
+                frame.insert(0, "sigma", np.diag(values))
+        used = estimate.columns[(estimate != 0).any()]
+        return estimate[used], error[used]
+
+
+def layout(title, estimate, error):
+    """A table as text: estimates, with standard errors in parentheses below them and a dot for what is fixed at zero."""
+    widths = [max(11, len(column) + 2) for column in estimate.columns]
+
+    def row(name, cells):
+        return f"{name:<20}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths))
+    lines = [row(title, estimate.columns)]
+    for name in estimate.index:
+        values, errors = estimate.loc[name], error.loc[name]
+        fixed = errors.isna()
+        lines.append(row(f"  {name}", ["." if none and value == 0 else f"{value:.5g}" for value, none in zip(values, fixed)]))
+        lines.append(row("", ["fixed" if none and value else "" if none else f"({se:.3g})" for value, none, se in zip(values, fixed, errors)]))
+    return "\n".join(lines) + "\n"

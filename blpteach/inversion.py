@@ -1,0 +1,423 @@
+"""Step 2. Share inversion: the mean utilities at which the model's shares are the observed ones.
+
+Given theta2, hence mu, there is one delta with `s(delta, mu) = S`. Berry, Levinsohn and Pakes find it as the fixed point of a
+contraction. Here are the map in two forms, the outside-share correction, an acceleration, Newton's method, and how delta
+moves with theta2. Leading axes `...` are markets.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError, listing
+from .utility import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, log_shares,
+                      log_weighted_probabilities)
+
+TOLERANCE = 1e-13
+LONGEST_LEAP = 1e6                                              # step length of SQUAREM, a guard against division by zero
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What a share inversion found.
+
+    Attributes
+    ----------
+    delta : array (..., J)
+        Mean utilities.
+    converged : bool array (...)
+        By market.
+    iterations : int
+        Of the slowest market.
+    residuals : array (iterations, ...)
+        Largest change in delta at each iteration, relative once |delta| exceeds one, by market.
+    method : str
+    """
+    delta: np.ndarray
+    converged: np.ndarray
+    iterations: int
+    residuals: np.ndarray
+    method: str
+
+    def __repr__(self):
+        failed = np.size(self.converged) - np.count_nonzero(self.converged)
+        state = f"{failed} markets NOT converged" if failed else "converged"
+        return f"Inversion of {np.size(self.converged)} markets by {self.method}: {state} after {self.iterations} iterations"
+
+
+# The object of the step: a map whose fixed point is delta ------------------------------------------------------------------
+
+def log_contraction(shares, mu, weights, corrected=False):
+    """The BLP contraction (2.1): `delta_j <- delta_j + log S_j - log s_j(delta)`.
+
+    The corrected map (2.3) subtracts the same difference for the outside good, `log S_0 - log s_0(delta)`; its fixed point
+    is the same and its rate better.
+
+    Parameters
+    ----------
+    shares : array (..., J)
+        Observed shares S.
+    mu : array (..., J, I)
+    weights : array (..., I)
+    corrected : bool
+
+    Returns
+    -------
+    function
+        From delta (..., J) to the next delta (..., J).
+
+    Source
+    ------
+    Berry, Levinsohn and Pakes (1995), equation 6.8; Fukasawa (2024), arXiv 2404.04494, for the correction.
+
+    Examples
+    --------
+    >>> update = log_contraction(np.array([0.2, 0.3]), np.zeros((2, 1)), np.ones(1), corrected=True)
+    >>> update(np.zeros(2))                                     # the logit: one step is enough
+    array([-0.91629073, -0.51082562])
+    """
+    target = np.log(shares)
+    log_S0 = np.log(observed_outside(shares, weights))
+
+    def update(delta):
+        step = target - log_shares(delta, mu, weights)          # (2.1)
+        if corrected:                                           # (2.3)
+            s0 = (weights * np.exp(-inclusive_value(delta, mu))).sum(-1, keepdims=True)
+            step = step - (log_S0 - np.log(s0))
+        return delta + step
+    return update
+
+
+def exp_contraction(shares, mu, weights, corrected=True):
+    """The same map with `exp(mu)` computed once (2.2): an iteration is two products of a matrix and a vector.
+
+    With `k_i = w_i / (1 + sum_m exp(delta_m) exp(mu_im))`, the share is `s_j = exp(delta_j) sum_i exp(mu_ij) k_i`, so the next
+    delta is `log S_j - log sum_i exp(mu_ij) k_i`. Both parts of the fraction are scaled by the type's largest `exp(mu)`.
+
+    Parameters
+    ----------
+    shares, mu, weights, corrected
+        As in `log_contraction`. Where |mu| runs into the hundreds the scaled `exp(mu)` may underflow, and the map gives
+        infinite values: use Newton's method there.
+
+    Returns
+    -------
+    function
+        From delta (..., J) to the next delta (..., J).
+
+    Source
+    ------
+    Berry, Levinsohn and Pakes (1995); Brunner, Heiss, Romahn and Weiser (2017) discuss the exponentiated form.
+
+    Examples
+    --------
+    >>> exp_contraction(np.array([0.2, 0.3]), np.zeros((2, 1)), np.ones(1))(np.zeros(2))
+    array([-0.91629073, -0.51082562])
+    """
+    top = np.maximum(mu.max(-2), 0)                             # (..., I)
+    expmu, exp0 = np.exp(mu - top[..., None, :]), np.exp(-top)
+    target = np.log(shares)
+    target_corrected = target - np.log(observed_outside(shares, weights))
+
+    def update(delta):
+        k = weights / (exp0 + np.vecmat(np.exp(delta), expmu))  # (..., I)
+        log_ratio = np.log(np.matvec(expmu, k))                 # (..., J)  log s_j - delta_j
+        if corrected:
+            return target_corrected - log_ratio + np.log(np.vecdot(exp0, k))[..., None]
+        return target - log_ratio
+    return update
+
+
+def logit_delta(shares, weights):
+    """Berry's (1994) inversion, exact without random tastes and the starting value with them: `log S_j - log S_0`."""
+    return np.log(shares) - np.log(observed_outside(shares, weights))
+
+
+def observed_outside(shares, weights):
+    """Outside share to compare with `sum_i w_i s_i0`: `sum_i w_i - sum_j S_j` (..., 1), like with like for any weights."""
+    return weights.sum(-1, keepdims=True) - shares.sum(-1, keepdims=True)
+
+
+# Ways to the fixed point ---------------------------------------------------------------------------------------------------
+
+def relative_change(new, old):
+    """Largest change in delta by market (...), relative where |delta| exceeds one."""
+    return (abs(new - old) / np.maximum(1, abs(new))).max(-1)
+
+
+def iterate(update, delta, tolerance=TOLERANCE, max_iterations=5000):
+    """Apply the map until delta no longer changes.
+
+    Parameters
+    ----------
+    update : function
+        One of the contractions.
+    delta : array (..., J)
+        Starting value.
+    tolerance : float
+        On the largest change in delta, relative once |delta| exceeds one.
+    max_iterations : int
+
+    Returns
+    -------
+    delta : array (..., J)
+    residuals : list of arrays (...)
+        The largest change, by iteration and market.
+    """
+    residuals = []
+    while len(residuals) < max_iterations:
+        delta, old = update(delta), delta
+        residuals.append(relative_change(delta, old))
+        if (residuals[-1] <= tolerance).all():
+            break
+    return delta, residuals
+
+
+def squarem(update, delta, tolerance=TOLERANCE, max_iterations=100):
+    """Two plain steps, then a leap along their difference (2.4), with a step length for each market.
+
+    `r = f(delta) - delta`, `v = f(f(delta)) - 2 f(delta) + delta`, `delta <- delta + 2 a r + a^2 v` with `a = max(1, |r| / |v|)`.
+
+    Parameters
+    ----------
+    update, delta, tolerance
+        As in `iterate`.
+    max_iterations : int
+        Of two evaluations of the map each.
+
+    Returns
+    -------
+    delta, residuals
+        As in `iterate`.
+
+    Source
+    ------
+    Varadhan and Roland (2008), step length S3.
+    """
+    residuals = []
+    while len(residuals) < max_iterations:
+        one = update(delta)
+        two = update(one)
+        residuals.append(relative_change(two, one))
+        converged = residuals[-1] <= tolerance                  # (...)
+        if converged.all():
+            break
+        r, v = one - delta, two - 2 * one + delta
+        a = np.sqrt(np.vecdot(r, r) / (np.vecdot(v, v) + 1e-300))            # (...)
+        a = np.where(converged, 1, np.clip(a, 1, LONGEST_LEAP))[..., None]   # a = 1 is the plain second step
+        delta = delta + a * (2 * r + a * v)
+    return two, residuals
+
+
+def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, largest_step=2.0):
+    """Newton's method on log shares (2.5): `delta <- delta + (d log s / d delta)^-1 (log S - log s(delta))`.
+
+    It works in logarithms throughout, so that nothing overflows, and clips each step: from far away the full step
+    overshoots.
+
+    Parameters
+    ----------
+    shares, mu, weights
+        As in `invert_shares`.
+    delta : array (..., J)
+        Starting value.
+    largest_step : float
+        Bound on each element of a step, in utils.
+
+    Returns
+    -------
+    delta, residuals
+        As in `iterate`; a residual is the largest element of the unclipped step.
+    """
+    residuals = []
+    while len(residuals) < max_iterations:
+        log_wP = log_weighted_probabilities(delta, mu, weights)  # (..., J, I)
+        log_s = np.logaddexp.reduce(log_wP, axis=-1)
+        B = np.exp(log_wP - log_s[..., None])
+        slope = log_share_jacobian(choice_probabilities(delta, mu), B)
+        gap = np.log(shares) - log_s
+        step = solve_or_nan(slope, gap)
+        delta = delta + np.clip(step, -largest_step, largest_step)
+        exact = abs(gap).max(-1) <= rounding(mu)                # shares agree to the last digit: no step improves them
+        residuals.append(np.where(exact, 0.0, relative_change(delta + step, delta)))
+        if (residuals[-1] <= np.maximum(tolerance, rounding(mu))).all() or np.isnan(residuals[-1]).all():
+            break
+    return delta, residuals
+
+
+def solve_or_nan(A, b):
+    """`A^-1 b` (..., J) for stacks of markets: NaN where A is not finite, least squares where it is singular."""
+    finite = np.isfinite(A).all((-2, -1))[..., None]
+    A = np.where(finite[..., None], A, np.eye(A.shape[-1]))
+    try:
+        x = np.linalg.solve(A, b[..., None])[..., 0]
+    except np.linalg.LinAlgError:
+        x = np.matvec(np.linalg.pinv(A), b)
+    return np.where(finite, x, np.nan)
+
+
+# The function that the estimator calls -------------------------------------------------------------------------------------
+
+def invert_shares(shares, mu, weights, method="default", corrected=True, tolerance=TOLERANCE, max_iterations=None, start=None):
+    """The delta at which the model's shares equal the observed ones (2.6): `s(delta, mu) = S`.
+
+    Parameters
+    ----------
+    shares : array (..., J)
+        Observed shares, all positive, summing to less than `weights` do.
+    mu : array (..., J, I)
+        Taste deviations.
+    weights : array (..., I)
+        Integration weights.
+    method : str
+        `"log"`: the contraction in log form. `"exp"`: in exponentiated form. `"squarem"`: the latter, accelerated.
+        `"newton"`: Newton's method with clipped steps. `"default"`: SQUAREM, then Newton for the markets that are left.
+    corrected : bool
+        Whether the contractions subtract the outside good's difference. Newton has no use for it.
+    tolerance : float
+        On the largest change in delta, relative once |delta| exceeds one.
+    max_iterations : int, optional
+        By default 5000 for the plain contractions, 1000 for SQUAREM, 200 for Newton; `"default"` grants SQUAREM 100.
+    start : array (..., J), optional
+        By default the logit's delta.
+
+    Returns
+    -------
+    Inversion
+
+    Raises
+    ------
+    InputError
+        Where no delta exists: a share is not positive, or the inside shares sum to as much as the weights.
+
+    Examples
+    --------
+    >>> invert_shares(np.array([0.2, 0.3]), np.zeros((2, 1)), np.ones(1)).delta
+    array([-0.91629073, -0.51082562])
+    """
+    if method not in METHODS:
+        raise InputError(f"Step 2: there is no inversion method {method!r}; choose one of {', '.join(METHODS)}.")
+    check_invertible(shares, weights)
+    start = logit_delta(shares, weights) if start is None else start
+    limits = {} if max_iterations is None else {"max_iterations": max_iterations}
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):      # not finite means not converged, and is reported
+        delta, residuals = METHODS[method](shares, mu, weights, start, corrected, tolerance, limits)
+    converged = (residuals[-1] <= np.maximum(tolerance, rounding(mu))) & np.isfinite(delta).all(-1)
+    return Inversion(delta, converged, len(residuals), np.array(residuals), method)
+
+
+def rounding(mu):
+    """Differences (...) that double precision can't resolve, since utilities are as large as |mu|."""
+    return 16 * np.finfo(float).eps * (1 + abs(mu).max((-2, -1)))
+
+
+def check_invertible(shares, weights):
+    """Refuse shares that no delta can produce."""
+    if not (shares > 0).all():
+        raise InputError("Step 2: every share must be positive to be inverted; drop the products of share zero.")
+    outside = observed_outside(shares, weights)[..., 0]
+    if not (outside > 0).all():
+        markets = listing(np.flatnonzero(~(outside > 0)))
+        raise InputError(f"Step 2: in market(s) {markets} the inside shares sum to as much as the weights or more, "
+                         "which leaves nothing for the outside good: no delta exists.")
+
+
+def by_log(shares, mu, weights, start, corrected, tolerance, limits):
+    return iterate(log_contraction(shares, mu, weights, corrected), start, tolerance, **limits)
+
+
+def by_exp(shares, mu, weights, start, corrected, tolerance, limits):
+    return iterate(exp_contraction(shares, mu, weights, corrected), start, tolerance, **limits)
+
+
+def by_squarem(shares, mu, weights, start, corrected, tolerance, limits):
+    return squarem(exp_contraction(shares, mu, weights, corrected), start, tolerance, **{"max_iterations": 1000, **limits})
+
+
+def by_newton(shares, mu, weights, start, corrected, tolerance, limits):
+    return newton(shares, mu, weights, start, tolerance, **limits)
+
+
+def by_default(shares, mu, weights, start, corrected, tolerance, limits):
+    """SQUAREM; where it has not converged (slow, or exp(mu) out of range), Newton from where it ended."""
+    delta, residuals = squarem(exp_contraction(shares, mu, weights, corrected), start, tolerance, **limits)
+    left = ~(residuals[-1] <= tolerance)                        # NaN counts as left
+    if left.any():
+        delta = np.where(np.isfinite(delta), delta, start)
+        delta[left], last = newton(shares[left], mu[left], weights[left], delta[left], tolerance)
+        for residual in last:
+            residuals.append(np.where(left, 0.0, residuals[-1]))
+            residuals[-1][left] = residual
+    return delta, residuals
+
+
+METHODS = {"default": by_default, "log": by_log, "exp": by_exp, "squarem": by_squarem, "newton": by_newton}
+
+
+# Its derivatives -----------------------------------------------------------------------------------------------------------
+
+def delta_jacobian(P, B, X2, tastes, rows, columns):
+    """How delta moves with theta2 while shares stay put (2.7): `d delta / d theta2 = -(d log s / d delta)^-1 d log s / d theta2`.
+
+    In terms of the buyers of j, `d log s_j / d Gamma_kl = E[v_il (x_jk - sum_m s_im x_mk) | i buys j]`: a taste for k raises
+    product j's share as far as j has more of k than its buyers' expected choice.
+
+    Parameters
+    ----------
+    P : array (..., J, I)
+        Choice probabilities at the inverted delta.
+    B : array (..., J, I)
+        Buyers of each product.
+    X2 : array (..., J, K2)
+    tastes : array (..., I, L + D)
+        `[nodes, demographics]`.
+    rows, columns : int arrays (H,)
+        Which elements of Gamma = [sigma, pi] are parameters.
+
+    Returns
+    -------
+    array (..., J, H)
+
+    Source
+    ------
+    Nevo (2000), appendix; the implicit function theorem.
+
+    Examples
+    --------
+    >>> P = np.array([[0.1, 0.3], [0.2, 0.2]])
+    >>> delta_jacobian(P, buyers(P, np.full(2, 0.5)), np.ones((2, 1)), np.array([[-1.0], [1.0]]), [0], [0]).round(4)
+    array([[-0.25  ],
+           [ 0.0625]])
+    """
+    v = tastes[..., columns]                                    # (..., I, H)
+    expected_x = (P.mT @ X2)[..., rows]                         # (..., I, H)  sum_m s_im x_mk
+    dlogs_dtheta = X2[..., rows] * (B @ v) - B @ (v * expected_x)            # (..., J, H)
+    return -np.linalg.solve(log_share_jacobian(P, B), dlogs_dtheta)
+
+
+def contraction_rate(P, weights, corrected=False):
+    """Factor by which an iteration shrinks the error near the solution (2.8): the spectral radius of the map's Jacobian.
+
+    Uncorrected, the Jacobian is `A_jk = E[s_ik | i buys j]`; the correction subtracts `E[s_ik | i buys nothing]`.
+
+    Parameters
+    ----------
+    P : array (..., J, I)
+        Choice probabilities at the solution.
+    weights : array (..., I)
+    corrected : bool
+
+    Returns
+    -------
+    array (...)
+
+    Examples
+    --------
+    >>> P = np.array([[0.1, 0.3], [0.2, 0.2]])
+    >>> float(contraction_rate(P, np.full(2, 0.5)).round(4))
+    0.4266
+    """
+    A = buyers(P, weights) @ P.mT                               # (..., J, J)
+    if corrected:
+        outside = weights * (1 - P.sum(-2))                     # (..., I)
+        A = A - (np.matvec(P, outside) / outside.sum(-1, keepdims=True))[..., None, :]
+    return abs(np.linalg.eigvals(A)).max(-1)

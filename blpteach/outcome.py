@@ -1,0 +1,300 @@
+"""A set of markets at given prices: Step 5 applied to whole tables.
+
+`Outcome` is what estimates and counterfactuals share. It stacks, calls the functions of `post_estimation`, and puts results back.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .blocks import make_blocks
+from .errors import InputError, listing
+from .post_estimation import (consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins, ownership_matrix,
+                              price_coefficients, share_jacobian)
+from .utility import choice_probabilities, market_shares, taste_deviations
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Utilities as a function of price, for all products: what doesn't change in a counterfactual.
+
+    Attributes
+    ----------
+    problem : Problem
+    beta : array (K1,)
+    Gamma : array (K2, L + D)
+    delta, prices : arrays (N,)
+        Mean utilities at the observed prices, and these prices.
+    """
+    problem: object
+    beta: np.ndarray
+    Gamma: np.ndarray
+    delta: np.ndarray
+    prices: np.ndarray
+
+    def at(self, block, prices):
+        """mu and alpha (..., J, I) of a block when its prices are `prices`; delta stays that of the observed prices."""
+        alpha = price_coefficients(self.problem.linear.price_slope[block.index], self.beta,
+                                   self.problem.X2.price_slope[block.index], self.Gamma, block.tastes)
+        mu = taste_deviations(block.X2, block.tastes, self.Gamma)
+        return mu + alpha * (prices - self.prices)[block.index][..., None], alpha
+
+
+class Outcome:
+    """Markets at given prices, with everything that Step 5 computes from them.
+
+    Methods take `market=` for one market and give all of them without it. A value for each product comes in the order of the
+    products table; a matrix is a DataFrame labelled by `product_ids`, or by the table's index where there are none.
+
+    Attributes
+    ----------
+    prices, shares : arrays (N,)
+        Missing and zero for a product that was dropped.
+    """
+
+    def __init__(self, demand, blocks, prices, firm_ids=None, costs=None):
+        self._demand, self._blocks, self.prices = demand, blocks, prices
+        self._firm_ids, self._costs = firm_ids, costs
+
+    # Stacks ----------------------------------------------------------------------------------------------------------------
+
+    def _stacks(self, market=None):
+        """Blocks, or the one market asked for."""
+        if market is None:
+            return self._blocks
+        labels = self._demand.problem.market_labels
+        number = np.flatnonzero(np.asarray(labels) == market)
+        if not len(number):
+            raise InputError(f"There is no market {market!r}. Markets are {listing(labels)}.")
+        for block in self._blocks:
+            for b in np.flatnonzero(block.markets == number[0]):
+                return [block[b]]
+        raise InputError(f"Market {market!r} has no products left.")
+
+    def _choices(self, block):
+        """P (..., J, I) and alpha (..., J, I) of a block."""
+        mu, alpha = self._demand.at(block, self.prices)
+        return choice_probabilities(self._demand.delta[block.index], mu), alpha
+
+    def _by_product(self, function, market, missing=np.nan):
+        """`function(block)` (..., J) for all products, in the order of the table; (J,) for one market."""
+        if market is not None:
+            return function(self._stacks(market)[0])
+        out = np.full(self._demand.problem.N, missing)
+        for block in self._blocks:
+            out[block.index] = function(block)
+        return out
+
+    def _matrices(self, function, market):
+        """`function(block)` (..., J, J or I) as a DataFrame, or a dict of them by market."""
+        if market is not None:
+            block = self._stacks(market)[0]
+            return self._frame(function(block), block.index)
+        frames = {}
+        for block in self._blocks:
+            for t, matrix, index in zip(block.markets, function(block), block.index):
+                frames[t] = self._frame(matrix, index)
+        return {self._demand.problem.market_labels[t]: frames[t] for t in sorted(frames)}
+
+    def _frame(self, matrix, index):
+        products = self._demand.problem.products
+        labels = products["product_ids"] if "product_ids" in products else products.index.to_series()
+        labels = pd.Index(labels.to_numpy()[index], name="product")
+        square = matrix.shape[0] == matrix.shape[1]
+        return pd.DataFrame(matrix, labels, labels.rename("of") if square else None)
+
+    # Demand ----------------------------------------------------------------------------------------------------------------
+
+    @property
+    def shares(self):
+        """Market shares (N,)."""
+        return self._by_product(lambda block: self._block_shares(block), None, missing=0.0)
+
+    def _block_shares(self, block):
+        mu, _ = self._demand.at(block, self.prices)
+        return market_shares(self._demand.delta[block.index], mu, block.weights)
+
+    def price_coefficients(self, market=None):
+        """alpha (5.1): a row for each product, a column for each consumer type; types of padding excluded.
+
+        Returns
+        -------
+        DataFrame (J, I), or a dict of them
+        """
+        def alpha(block):
+            return self._choices(block)[1]
+        frames = self._matrices(alpha, market)
+        return frames
+
+    def elasticities(self, market=None):
+        """Price elasticities (5.3): row j, column l is the percent change of share j as price l rises by one percent.
+
+        Parameters
+        ----------
+        market : market id, optional
+
+        Returns
+        -------
+        DataFrame (J, J), or without a market a dict of them
+        """
+        def one(block):
+            P, alpha = self._choices(block)
+            jacobian = share_jacobian(P, block.weights, alpha)
+            return elasticities(jacobian, self.prices[block.index], self._block_shares(block))
+        return self._matrices(one, market)
+
+    def own_elasticities(self, market=None):
+        """Own-price elasticities, one for each product (N,) or (J,)."""
+        def one(block):
+            P, alpha = self._choices(block)
+            own = np.vecdot(P * (1 - P) * alpha, block.weights[..., None, :])
+            return own * self.prices[block.index] / self._block_shares(block)
+        return self._by_product(one, market)
+
+    def diversion_ratios(self, market=None):
+        """Diversion ratios (5.4): row j, column l is the fraction of those leaving j that goes to l; rows sum to one.
+
+        The diagonal holds the fraction that goes to the outside good.
+
+        Returns
+        -------
+        DataFrame (J, J), or without a market a dict of them
+        """
+        def one(block):
+            P, alpha = self._choices(block)
+            return diversion_ratios(P, block.weights, alpha)
+        return self._matrices(one, market)
+
+    # Supply ----------------------------------------------------------------------------------------------------------------
+
+    def _ownership(self, block):
+        if self._firm_ids is None:
+            raise InputError("Step 5: markups need to know who sets which price, and products has no column `firm_ids`. Add it, one id "
+                             "for each product.")
+        return ownership_matrix(self._firm_ids[block.index])
+
+    def _margins(self, block):
+        P, alpha = self._choices(block)
+        return margins(self._block_shares(block), share_jacobian(P, block.weights, alpha), self._ownership(block))
+
+    def costs(self, market=None):
+        """Marginal costs (N,) or (J,), in units of price: those under which prices are Bertrand-Nash, or in a counterfactual the given ones."""
+        if self._costs is not None:
+            return self._costs.copy() if market is None else self._costs[self._stacks(market)[0].index]
+        return self._by_product(lambda block: self.prices[block.index] - self._margins(block), market)
+
+    def markups(self, market=None):
+        """Lerner indices `(p - c) / p` (N,) or (J,) under Bertrand-Nash pricing."""
+        return self._by_product(lambda block: self._margins(block) / self.prices[block.index], market)
+
+    def counterfactual(self, firm_ids=None, costs=None, drop=None):
+        """The new equilibrium after a change of owners, costs or products, everything else held.
+
+        Parameters
+        ----------
+        firm_ids : array (N,) or dict, optional
+            New owners, or which firm becomes which: `{2: 1}`.
+        costs : array (N,), optional
+            New marginal costs; by default those implied by the present prices.
+        drop : bool array (N,), optional
+            Products that leave the market.
+
+        Returns
+        -------
+        Counterfactual
+        """
+        problem = self._demand.problem
+        curved = [n for d in (problem.linear, problem.X2) for n, c in zip(d.names, d.price_curved) if c]
+        if curved:
+            raise InputError(f"Step 5: new prices can be solved for where utility is linear in price; `{curved[0]}` is not.")
+        if self._firm_ids is None and firm_ids is None:
+            self._ownership(self._blocks[0])
+        owners = new_owners(self._firm_ids, firm_ids, problem.N)
+        new_costs = self.costs() if costs is None else vector(costs, problem.N, "costs")
+        dropped = np.zeros(problem.N, bool) if drop is None else vector(drop, problem.N, "drop", bool)
+        return solve_counterfactual(self._demand, self.prices, owners, new_costs, dropped)
+
+    def merger_prices(self, firm_ids):
+        """Prices (N,) after the owners change to `firm_ids`: `counterfactual(firm_ids=firm_ids).prices`."""
+        return self.counterfactual(firm_ids=firm_ids).prices
+
+    # Welfare ---------------------------------------------------------------------------------------------------------------
+
+    def consumer_surplus(self, market=None):
+        """Consumer surplus per consumer (5.8), one value for each market (T,), in units of price and up to a constant."""
+        problem = self._demand.problem
+        out = np.full(problem.T, np.nan)
+        for block in self._stacks(market):
+            mu, alpha = self._demand.at(block, self.prices)
+            if (np.ptp(alpha, axis=-2) > 1e-9 * abs(alpha).max()).any() or problem.linear.price_curved.any() or problem.X2.price_curved.any():
+                raise InputError("Step 5: this surplus formula needs one price coefficient for each consumer, the same for all products and "
+                                 "prices; here price interacts with another characteristic or enters through a function.")
+            surplus = consumer_surplus(self._demand.delta[block.index], mu, alpha[..., 0, :], block.weights)
+            if market is not None:
+                return float(surplus)
+            out[block.markets] = surplus
+        return out
+
+
+class Counterfactual(Outcome):
+    """A new equilibrium. `iterations` and `residual`, the largest error in a first-order condition, say how it was reached."""
+
+    def __init__(self, demand, blocks, prices, firm_ids, costs, iterations, residual):
+        super().__init__(demand, blocks, prices, firm_ids, costs)
+        self.iterations, self.residual = iterations, residual
+
+    def __repr__(self):
+        change = 100 * (self.prices / self._demand.prices - 1)
+        return (f"Counterfactual in {self._demand.problem.T} markets: prices change by {np.nanmean(change):.3g} percent on average "
+                f"({np.nanmin(change):.3g} to {np.nanmax(change):.3g}); first-order conditions hold to {self.residual:.1e}")
+
+
+def solve_counterfactual(demand, start, firm_ids, costs, dropped):
+    """Equilibrium prices without the dropped products; an error names the markets where none was found."""
+    problem = demand.problem
+    keep = np.flatnonzero(~dropped)
+    blocks = problem.blocks if len(keep) == problem.N else [
+        remap(block, keep) for block in make_blocks(problem.markets[keep], problem.shares[keep], problem.X2.values[keep],
+                                                    problem.agent_markets, problem.tastes, problem.weights)]
+    prices, iterations, residual, failed = np.full(problem.N, np.nan), 0, 0.0, []
+    for block in blocks:
+        mu, alpha = demand.at(block, start)
+        p = start[block.index]
+        delta = demand.delta[block.index]
+        found = equilibrium_prices(delta, mu, alpha, block.weights, p, costs[block.index], ownership_matrix(firm_ids[block.index]))
+        prices[block.index] = found.prices
+        iterations, residual = max(iterations, found.iterations), max(residual, found.residual.max())
+        failed.extend(problem.market_labels[block.markets[~(found.residual <= 1e-10)]])
+    if failed:
+        raise InputError(f"Step 5: no equilibrium prices were found in market(s) {listing(failed)}: the zeta map did not settle there. "
+                         "Consumers who like high prices, or costs far from the present ones, are the usual reasons.")
+    return Counterfactual(demand, blocks, prices, firm_ids, costs, iterations, residual)
+
+
+def remap(block, keep):
+    """A block made from the rows `keep` of the table, with its index leading to the whole table."""
+    return type(block)(block.markets, keep[block.index], block.shares, block.X2, block.tastes, block.weights)
+
+
+def new_owners(old, new, N):
+    """Firm ids (N,) after a change, given whole or as a dict of which firm becomes which."""
+    if new is None:
+        return old
+    if isinstance(new, dict):
+        if old is None:
+            raise InputError("Step 5: firm_ids={...} says which firm becomes which, and products has no column `firm_ids`.")
+        unknown = [firm for firm in new if firm not in set(old)]
+        if unknown:
+            raise InputError(f"Step 5: firm_ids={new!r}: there is no firm {unknown[0]!r}. Firms are {listing(pd.unique(old), 12)}.")
+        return np.array([new.get(firm, firm) for firm in old], dtype=object)
+    return vector(new, N, "firm_ids", None)
+
+
+def vector(values, N, name, dtype=float):
+    """An array of one value for each product."""
+    values = np.asarray(values, dtype)
+    if values.shape != (N,):
+        raise InputError(f"Step 5: {name} has shape {values.shape}; it needs one value for each of the {N} products, in the order of the table.")
+    if dtype is float and not np.isfinite(values).all():
+        raise InputError(f"Step 5: {name} has missing or infinite values in row(s) {listing(np.flatnonzero(~np.isfinite(values)))}.")
+    return values

@@ -1,0 +1,271 @@
+"""Step 4. The outer loop: search over the nonlinear parameters theta2.
+
+For each theta2 the inner steps give delta (Step 2) and the best beta (Step 3), so the objective is a function of theta2 alone:
+`q(theta2) = |r|^2` with `r = moment_map @ delta(theta2)`. Its Jacobian is analytic, and a sum of squares asks for Gauss-Newton.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import least_squares, minimize
+
+from .gmm import concentrate, moment_covariance, weighting_2sls, weighting_matrix
+from .inversion import delta_jacobian, invert_shares
+from .progress import Progress
+from .utility import buyers, choice_probabilities, taste_deviations
+
+BAD = 1e10                                                      # objective where shares can't be inverted
+
+
+# delta as a function of theta2 ---------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Theta2:
+    """Which elements of `Gamma = [sigma, pi]` are searched; the others stay what they are (usually zero).
+
+    Attributes
+    ----------
+    Gamma : array (K2, L + D)
+        Starting values.
+    rows, columns : int arrays (P,)
+        The free elements.
+    """
+    Gamma: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+    @property
+    def start(self):
+        """Free elements of the starting values (P,)."""
+        return self.Gamma[self.rows, self.columns]
+
+    def matrix(self, theta2):
+        """Gamma (K2, L + D) with theta2 (P,) in its free places."""
+        Gamma = self.Gamma.copy()
+        Gamma[self.rows, self.columns] = theta2
+        return Gamma
+
+
+@dataclass(frozen=True)
+class MeanUtilities:
+    """delta (N,) in the order of the products table, its Jacobian (N, P), and which markets (T,) could not be inverted."""
+    delta: np.ndarray
+    jacobian: np.ndarray
+    failed: np.ndarray
+
+    @property
+    def usable(self):
+        return not self.failed.any()
+
+
+def solve_delta(theta2, free, blocks, N):
+    """Steps 1 and 2 in all markets (4.1): `delta(theta2)` and `d delta / d theta2`.
+
+    Parameters
+    ----------
+    theta2 : array (P,)
+    free : Theta2
+    blocks : list of Block
+    N : int
+        Products in all markets.
+
+    Returns
+    -------
+    MeanUtilities
+    """
+    Gamma = free.matrix(theta2)
+    delta, jacobian, failed = np.empty(N), np.empty((N, len(theta2))), []
+    for block in blocks:
+        mu = taste_deviations(block.X2, block.tastes, Gamma)    # (B, J, I)
+        inversion = invert_shares(block.shares, mu, block.weights)
+        delta[block.index] = inversion.delta
+        failed.extend(block.markets[~inversion.converged])
+        if not failed and len(theta2):
+            P = choice_probabilities(inversion.delta, mu)
+            B = buyers(P, block.weights)
+            jacobian[block.index] = delta_jacobian(P, B, block.X2, block.tastes, free.rows, free.columns)
+    return MeanUtilities(delta, jacobian, np.array(failed, int))
+
+
+# The concentrated objective ------------------------------------------------------------------------------------------------
+
+class Objective:
+    """q as a function of theta2, with memory of the last point and a count of evaluations.
+
+    Parameters
+    ----------
+    free : Theta2
+    blocks : list of Block
+    moment_map : array (M, N)
+        From `gmm.concentrate`.
+    progress : Progress
+    """
+
+    def __init__(self, free, blocks, moment_map, progress):
+        self.free, self.blocks, self.moment_map, self.progress = free, blocks, moment_map, progress
+        self.evaluations, self.theta2 = 0, None
+
+    def at(self, theta2):
+        """Evaluate at theta2 (P,), unless that was the last point."""
+        if self.theta2 is None or not np.array_equal(theta2, self.theta2):
+            self.theta2 = np.array(theta2)
+            with np.errstate(over="ignore", invalid="ignore"):  # a theta2 so wild that mu overflows fails below, and is reported
+                self.utilities = solve_delta(self.theta2, self.free, self.blocks, self.moment_map.shape[1])
+            self.evaluations += 1
+            self.r = self.moment_map @ self.utilities.delta     # (M,)
+            self.R = self.moment_map @ self.utilities.jacobian  # (M, P)
+            self.usable = self.utilities.usable and bool(np.isfinite(self.R).all())
+            self.progress.report(self.evaluations, self.value(theta2), np.linalg.norm(self.gradient(theta2)))
+        return self
+
+    def residuals(self, theta2):
+        """r (4.2); NaN where shares can't be inverted, which makes a trust region shrink."""
+        here = self.at(theta2)
+        return here.r if here.usable else np.full_like(here.r, np.nan)
+
+    def jacobian(self, theta2):
+        """`d r / d theta2` (4.3), the delta Jacobian through the same projection."""
+        return self.at(theta2).R
+
+    def value(self, theta2):
+        """`q = r'r` (4.2)."""
+        here = self.at(theta2)
+        return here.r @ here.r if here.usable else BAD
+
+    def gradient(self, theta2):
+        """`d q / d theta2 = 2 R'r` (4.4)."""
+        here = self.at(theta2)
+        return 2 * here.R.T @ here.r if here.usable else np.zeros(len(theta2))
+
+
+# Searches ------------------------------------------------------------------------------------------------------------------
+
+def gauss_newton(objective, start, **options):
+    """Minimise the sum of squares by Gauss-Newton steps in a trust region (4.5): `step = -(R'R)^-1 R'r` where the region allows.
+
+    Parameters
+    ----------
+    objective : Objective
+    start : array (P,)
+    options
+        Passed to `scipy.optimize.least_squares`.
+
+    Returns
+    -------
+    theta2 : array (P,)
+    message : str
+    """
+    options = {"x_scale": "jac", "xtol": 1e-12, "ftol": 1e-12, "gtol": 1e-10, "max_nfev": 500, **options}
+    found = least_squares(objective.residuals, start, objective.jacobian, method="trf", **options)
+    return found.x, found.message
+
+
+def minimize_by(method):
+    """A search by any `method` of `scipy.optimize.minimize`, with the same signature as `gauss_newton`.
+
+    Methods that take no gradient don't get one.
+    """
+    gradient_free = method.lower() in ("nelder-mead", "powell", "cobyla", "cobyqa")
+
+    def search(objective, start, **options):
+        jac = None if gradient_free else objective.gradient
+        found = minimize(objective.value, start, jac=jac, method=method, **options)
+        return found.x, str(found.message)
+    return search
+
+
+def invertible_start(objective, start, most=60):
+    """Halve starting values until shares can be inverted there.
+
+    Returns
+    -------
+    start : array (P,)
+    halvings : int
+    """
+    for halvings in range(most):
+        if objective.at(start).usable:
+            return start, halvings
+        start = start / 2
+    return start, most
+
+
+def random_starts(free, count, seed):
+    """Starting values (count, P) around the given ones: each parameter uniform between -1 and 2 times its value."""
+    return free.start * np.random.default_rng(seed).uniform(-1, 2, (count, len(free.start)))
+
+
+@dataclass(frozen=True)
+class Start:
+    """One search: GMM step, where it began, halvings of its start, objective reached, evaluations, and the method's last word."""
+    step: int
+    theta2: np.ndarray
+    halvings: int
+    objective: float
+    evaluations: int
+    message: str
+
+
+# Estimation ----------------------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Fit:
+    """What the steps ended with: theta2, the last objective (its r, R and utilities), beta, W, and all searches."""
+    theta2: np.ndarray
+    objective: Objective
+    beta: np.ndarray
+    W: np.ndarray
+    starts: list
+
+
+def search_once(search, objective, start, step, options):
+    """One search from an invertible start; the objective's memory is left at its end."""
+    before = objective.evaluations
+    begin, halvings = invertible_start(objective, start)
+    theta2, message = (search(objective, begin, **options) if len(start) and objective.usable else (begin, "nothing to search"))
+    value = objective.value(theta2)
+    return theta2, Start(step, start, halvings, value, objective.evaluations - before, message)
+
+
+def gmm_steps(X1, Z, blocks, free, steps, update, extra_starts=(), search=gauss_newton, options=None, progress=None):
+    """One-step or two-step GMM (4.6): search with `W = (Z'Z/N)^-1`, then again with `W = S^-1` at what was found.
+
+    Parameters
+    ----------
+    X1 : array (N, K1)
+    Z : array (N, M)
+        Both after absorption of fixed effects.
+    blocks : list of Block
+    free : Theta2
+    steps : int
+    update : function
+        From xi (N,) to S (M, M), the covariance of the moments.
+    extra_starts : list of arrays (P,)
+        More starting values for the first step.
+    search : function
+        `gauss_newton` or `minimize_by(method)`.
+    options : dict, optional
+        For the search.
+    progress : Progress, optional
+
+    Returns
+    -------
+    Fit
+    """
+    W, theta2, starts = weighting_2sls(Z), free.start, []
+    progress = progress or Progress(False)
+    for step in range(1, steps + 1):
+        if step > 1:
+            xi = objective.utilities.delta - X1 @ beta
+            W = weighting_matrix(update(xi))
+        beta_map, moment_map = concentrate(X1, Z, W)
+        objective = Objective(free, blocks, moment_map, progress)
+        candidates = [theta2, *extra_starts] if step == 1 else [theta2]
+        ends = []
+        for number, candidate in enumerate(candidates, 1):
+            progress.start(f"step {step} of {steps}, start {number} of {len(candidates)}: ")
+            end, record = search_once(search, objective, candidate, step, options or {})
+            ends.append((record.objective, number, end))
+            starts.append(record)
+        theta2 = min(ends)[2]
+        beta = beta_map @ objective.at(theta2).utilities.delta
+    progress.finish()
+    return Fit(theta2, objective, beta, W, starts)

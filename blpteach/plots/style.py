@@ -1,0 +1,59 @@
+"""One look for all pictures: colours that survive colour blindness and a projector, and the base of every picture."""
+import io
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe and Ito (2008): distinguishable with any common colour vision. One meaning each, in every lesson.
+PRODUCT = "#0072B2"                                             # blue: inside goods, and the model at work
+RIVAL = "#56B4E9"                                               # light blue: the other inside goods
+OUTSIDE = "#999999"                                             # grey: the outside good
+HIGHLIGHT = "#D55E00"                                           # vermilion: the product, estimate or firm that the text is about
+TRUTH = "#000000"                                               # black: what is true or observed
+SECOND = "#009E73"                                              # green: a second method or group
+THIRD = "#CC79A7"                                               # purple: a third
+FOURTH = "#E69F00"                                              # orange: a fourth
+
+STYLE = {"font.size": 12, "axes.titlesize": 13, "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
+         "axes.grid": True, "grid.alpha": 0.25, "legend.frameon": False, "lines.linewidth": 2.2, "figure.dpi": 90,
+         "axes.titlepad": 10, "axes.axisbelow": True}
+
+
+class Picture:
+    """A figure that can be moved: subclasses draw their artists once and update them.
+
+    In a notebook a picture shows itself as an image; in a widget (`widgets.live`) the same picture follows sliders. Subclasses
+    define `draw(self, figure)`, which makes axes and artists and keeps them, and `update(self, **values)`, which sets the
+    artists' data and texts. `update` must accept every value by keyword and keep the ones not given.
+
+    Attributes
+    ----------
+    figure : matplotlib Figure
+        Bound to an Agg canvas; pyplot is not involved.
+    size : (float, float)
+        Inches.
+    """
+    size = (10, 4.2)
+
+    def __init__(self, **values):
+        with matplotlib.rc_context(STYLE):
+            self.figure = Figure(figsize=self.size, layout="constrained")
+            FigureCanvasAgg(self.figure)
+            self.draw(self.figure)
+            self.update(**values)
+            self.figure.canvas.draw()
+            self.figure.set_layout_engine("none")               # laid out once: axes stay put when a slider moves
+
+    def png(self):
+        """The picture as PNG bytes."""
+        buffer = io.BytesIO()
+        with matplotlib.rc_context(STYLE):
+            self.figure.savefig(buffer, format="png", dpi=self.figure.dpi, pil_kwargs={"compress_level": 1})
+        return buffer.getvalue()
+
+    def _repr_png_(self):
+        return self.png()
+
+    def __repr__(self):
+        return f"<picture: {type(self).__name__}>"

@@ -1,0 +1,271 @@
+"""Step 5. What estimates are for: elasticities, diversion, markups, mergers and welfare.
+
+All of it follows from choice probabilities and from alpha, how a type's utility moves with price. Leading axes `...` are
+markets; J products, I consumer types.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from .utility import choice_probabilities, inclusive_value
+
+
+# Price derivatives ---------------------------------------------------------------------------------------------------------
+
+def price_coefficients(dX1, beta, dX2, Gamma, tastes):
+    """How utility moves with price (5.1): `alpha_ij = d u_ij / d p_j`, through X1 and X2 together.
+
+    Parameters
+    ----------
+    dX1 : array (..., J, K1)
+        Derivative of the linear characteristics in price: a one in the column of prices, zeros elsewhere.
+    beta : array (K1,)
+    dX2 : array (..., J, K2)
+        The same for the characteristics with random coefficients.
+    Gamma : array (K2, L + D)
+    tastes : array (..., I, L + D)
+
+    Returns
+    -------
+    alpha : array (..., J, I)
+        In utils per unit of price; usually negative, never assumed so.
+
+    Examples
+    --------
+    >>> price_coefficients(np.ones((1, 1)), np.array([-3.0]), np.ones((1, 1)), np.ones((1, 1)), np.array([[-1.0], [1.0]]))
+    array([[-4., -2.]])
+    """
+    return (dX1 @ beta)[..., None] + dX2 @ Gamma @ tastes.mT
+
+
+def share_jacobian(P, weights, alpha):
+    """Price derivatives of shares (5.2): `d s_j / d p_l = sum_i w_i alpha_il s_ij (1{j = l} - s_il)`.
+
+    Parameters
+    ----------
+    P : array (..., J, I)
+        Choice probabilities.
+    weights : array (..., I)
+    alpha : array (..., J, I)
+
+    Returns
+    -------
+    array (..., J, J)
+        `[j, l]` is the derivative of share j in price l.
+
+    Examples
+    --------
+    >>> share_jacobian(np.array([[0.2], [0.3]]), np.ones(1), np.full((2, 1), -2.0))
+    array([[-0.32,  0.12],
+           [ 0.12, -0.42]])
+    """
+    Lambda, Crossing = share_jacobian_parts(P, weights, alpha)
+    return Lambda[..., None] * np.eye(P.shape[-2]) - Crossing
+
+
+def share_jacobian_parts(P, weights, alpha):
+    """The two parts of (5.2): `Lambda_j = sum_i w_i alpha_ij s_ij` (..., J), `Crossing_jl = sum_i w_i alpha_il s_ij s_il`."""
+    weighted = P * weights[..., None, :] * alpha                # (..., J, I)
+    return weighted.sum(-1), P @ weighted.mT
+
+
+def elasticities(jacobian, prices, shares):
+    """Percent change of share j as price l rises by one percent (5.3): `(p_l / s_j) d s_j / d p_l`.
+
+    Parameters
+    ----------
+    jacobian : array (..., J, J)
+        From `share_jacobian`.
+    prices, shares : array (..., J)
+
+    Returns
+    -------
+    array (..., J, J)
+
+    Source
+    ------
+    Nevo (2000), page 522.
+
+    Examples
+    --------
+    >>> elasticities(np.array([[-0.32, 0.12], [0.12, -0.42]]), np.array([1.0, 2.0]), np.array([0.2, 0.3]))
+    array([[-1.6,  1.2],
+           [ 0.4, -2.8]])
+    """
+    return jacobian * prices[..., None, :] / shares[..., :, None]
+
+
+def diversion_ratios(P, weights, alpha):
+    """Of those who leave product j as its price rises, the fraction that goes to l (5.4): `-(d s_l / d p_j) / (d s_j / d p_j)`.
+
+    Parameters
+    ----------
+    P, weights, alpha
+        As in `share_jacobian`.
+
+    Returns
+    -------
+    array (..., J, J)
+        `[j, l]` from j to l; the diagonal, which would say nothing, holds the fraction that goes to the outside good. It is
+        computed on its own, `sum_i w_i alpha_ij s_ij s_i0`, and rows sum to one.
+
+    Source
+    ------
+    Conlon and Mortimer (2021); the place of the outside good follows PyBLP.
+
+    Examples
+    --------
+    >>> diversion_ratios(np.array([[0.2], [0.3]]), np.ones(1), np.full((2, 1), -2.0)).round(4)      # logit: shares / (1 - s_j)
+    array([[0.625 , 0.375 ],
+           [0.2857, 0.7143]])
+    """
+    jacobian = share_jacobian(P, weights, alpha)
+    s_i0 = 1 - P.sum(-2)                                        # (..., I)
+    to_outside = -(P * alpha * (weights * s_i0)[..., None, :]).sum(-1)       # (..., J)  d s_0 / d p_j
+    own = np.diagonal(jacobian, axis1=-2, axis2=-1)[..., None]  # (..., J, 1)
+    J = np.arange(P.shape[-2])
+    diversion = -jacobian.mT / own
+    diversion[..., J, J] = -to_outside / own[..., 0]
+    return diversion
+
+
+# Firms ---------------------------------------------------------------------------------------------------------------------
+
+def ownership_matrix(firm_ids):
+    """Whose profits the setter of a price looks at (5.5): `H_jl = 1` where products j and l belong to one firm.
+
+    Parameters
+    ----------
+    firm_ids : array (..., J)
+
+    Returns
+    -------
+    array (..., J, J)
+
+    Examples
+    --------
+    >>> ownership_matrix(np.array([1, 1, 2]))
+    array([[1., 1., 0.],
+           [1., 1., 0.],
+           [0., 0., 1.]])
+    """
+    return (firm_ids[..., :, None] == firm_ids[..., None, :]).astype(float)
+
+
+def margins(shares, jacobian, ownership):
+    """Price minus cost at which no firm gains from another price, Bertrand-Nash (5.6): `eta = -(H * D')^-1 s`.
+
+    Parameters
+    ----------
+    shares : array (..., J)
+    jacobian : array (..., J, J)
+        D, from `share_jacobian`.
+    ownership : array (..., J, J)
+        H.
+
+    Returns
+    -------
+    eta : array (..., J)
+        In units of price. Costs are `prices - eta`, the Lerner index is `eta / prices`.
+
+    Source
+    ------
+    Berry, Levinsohn and Pakes (1995), equation 3.5; Nevo (2001).
+
+    Examples
+    --------
+    >>> margins(np.array([0.2]), np.array([[-0.32]]), np.ones((1, 1)))       # 1 / (-alpha (1 - s))
+    array([0.625])
+    """
+    return np.linalg.solve(-ownership * jacobian.mT, shares[..., None])[..., 0]
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """Prices (..., J) that solve every firm's first-order condition, how far they are from it (...), and the iterations."""
+    prices: np.ndarray
+    residual: np.ndarray
+    iterations: int
+
+
+def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tolerance=1e-12, max_iterations=5000):
+    """Bertrand-Nash prices by the zeta map (5.7): `p <- c + Lambda^-1 ((H * Crossing') (p - c) - s)`.
+
+    It is the first-order condition `s + (H * D')(p - c) = 0` with `D = diag(Lambda) - Crossing` (5.2) solved for the part that
+    Lambda multiplies. The more obvious `p <- c + eta(p)` can cycle. Neither says that the equilibrium is the only one.
+
+    Parameters
+    ----------
+    delta : array (..., J)
+        Mean utilities at `prices`.
+    mu : array (..., J, I)
+        Taste deviations at `prices`.
+    alpha : array (..., J, I)
+        Price coefficients, constant in price.
+    weights : array (..., I)
+    prices : array (..., J)
+        Where delta and mu were taken, and the start of the search.
+    costs : array (..., J)
+        Marginal costs.
+    ownership : array (..., J, J)
+    tolerance : float
+        On the first-order conditions `s + (H * D')(p - c)`, in shares.
+
+    Returns
+    -------
+    Equilibrium
+
+    Source
+    ------
+    Morrow and Skerlos (2011).
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> found = equilibrium_prices(np.zeros(1), np.zeros((1, 1)), np.full((1, 1), -2.0), one, one, np.zeros(1), np.ones((1, 1)))
+    >>> s = choice_probabilities(-2 * (found.prices - 1), np.zeros((1, 1)))[0, 0]
+    >>> bool(abs(found.prices[0] - 1 / (2 * (1 - s))) < 1e-10)
+    True
+    """
+    p = prices
+    for iteration in range(1, max_iterations + 1):
+        P = choice_probabilities(delta, mu + alpha * (p - prices)[..., None])
+        Lambda, Crossing = share_jacobian_parts(P, weights, alpha)
+        shares = np.vecdot(P, weights[..., None, :])            # (..., J)
+        zeta = (np.matvec(ownership * Crossing.mT, p - costs) - shares) / Lambda
+        residual = abs(Lambda * (p - costs - zeta)).max(-1)     # (...)
+        p = costs + zeta
+        if (residual <= tolerance).all():
+            break
+    return Equilibrium(p, residual, iteration)
+
+
+# Welfare -------------------------------------------------------------------------------------------------------------------
+
+def consumer_surplus(delta, mu, alpha, weights):
+    """Expected value of the best choice in money (5.8): `CS = sum_i w_i log(1 + sum_j exp(V_ij)) / (-alpha_i)`.
+
+    Parameters
+    ----------
+    delta : array (..., J)
+    mu : array (..., J, I)
+    alpha : array (..., I)
+        Each type's price coefficient, constant over products and in price. Divided by minus alpha, not by its absolute
+        value: `d CS / d p_j = -s_j` must hold for a type that likes high prices too.
+    weights : array (..., I)
+
+    Returns
+    -------
+    array (...)
+        In units of price, per consumer, up to a constant: only differences mean something.
+
+    Source
+    ------
+    Small and Rosen (1981).
+
+    Examples
+    --------
+    >>> float(consumer_surplus(np.zeros(1), np.zeros((1, 1)), np.full(1, -2.0), np.ones(1)).round(4))
+    0.3466
+    """
+    return np.vecdot(weights, inclusive_value(delta, mu) / -alpha)

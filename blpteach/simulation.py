@@ -1,0 +1,146 @@
+"""Data with a known truth: markets whose prices solve Bertrand-Nash, made by the functions that later estimate them."""
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from .blocks import make_blocks, rows_by_market
+from .integration import halton
+from .post_estimation import equilibrium_prices, ownership_matrix
+from .utility import market_shares
+
+FORMULAS = {"linear": "1 + prices + x + group", "random": "0 + prices + x + group", "demographics": "0 + income"}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The parameters behind simulated data, for the formulas in `simulation.FORMULAS`.
+
+    Attributes
+    ----------
+    beta : mean tastes for 1, prices, x, group
+    sigma : standard deviations of unobserved tastes for prices, x, group; the zero is known to be one
+    pi : how the taste for prices moves with income
+    gamma : marginal cost of 1, x, group, and the cost shifters w0, w1
+    xi_sd, omega_sd, correlation : standard deviations of the two unobservables and their correlation
+    """
+    beta: tuple = (1.0, -2.0, 1.5, 0.5)
+    sigma: tuple = (0.0, 1.0, 2.0)
+    pi: float = 0.5
+    gamma: tuple = (1.0, 0.4, 0.3, 0.5, 0.4)
+    xi_sd: float = 0.8
+    omega_sd: float = 0.3
+    correlation: float = 0.7
+
+    @property
+    def sigma_matrix(self):
+        """sigma (3, 3) as `Problem.estimate` takes it."""
+        return np.diag(self.sigma)
+
+    @property
+    def pi_matrix(self):
+        """pi (3, 1) as `Problem.estimate` takes it."""
+        return np.array([[self.pi], [0.0], [0.0]])
+
+
+def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0):
+    """Products and agents of T markets in Bertrand-Nash equilibrium.
+
+    Choice sets vary: each market draws its number of products, their characteristics and their owners anew. Firms know xi and
+    omega when they set prices, so prices are endogenous. Cost shifters w0 and w1 are independent of both.
+
+    Parameters
+    ----------
+    truth : Truth, optional
+    T : int
+        Markets.
+    J : (int, int)
+        Fewest and most products of a market.
+    firms : int
+    I : int
+        Consumer types of a market: scrambled Halton nodes, and income whose mean differs from market to market.
+    seed : int
+
+    Returns
+    -------
+    products, agents : DataFrames
+        Ready for `Problem(products, agents, **simulation.FORMULAS)`; truth, seed and sizes are in `products.attrs["truth"]`.
+        Demand instruments: cost shifters, alone and times the market's mean income; sums of x and group over rivals' products;
+        and how crowded a product's neighbourhood is: squared differences in x, the size of its group, and both together. Columns `xi` and `costs` show what is not observed.
+
+    Examples
+    --------
+    >>> products, agents = simulate(T=5, seed=1)
+    >>> products.groupby("market_ids")["shares"].sum().max() < 1
+    np.True_
+    """
+    truth = truth or Truth()
+    rng = np.random.default_rng(seed)
+    products = draw_products(truth, T, J, firms, rng)
+    agents = draw_agents(T, I, rng, seed)
+    set_prices(products, agents, truth)
+    add_instruments(products, agents)
+    products.attrs["truth"] = agents.attrs["truth"] = {**asdict(truth), "T": T, "J": J, "firms": firms, "I": I, "seed": seed}
+    return products, agents
+
+
+def draw_products(truth, T, J, firms, rng):
+    """Characteristics, owners, cost shifters, unobservables and costs of all products."""
+    sizes = rng.integers(J[0], J[1] + 1, T)
+    N = sizes.sum()
+    xi, omega = rng.multivariate_normal([0, 0], unobservable_covariance(truth), N).T
+    products = pd.DataFrame({"market_ids": np.repeat(np.arange(T), sizes), "firm_ids": rng.integers(0, firms, N),
+                             "x": rng.uniform(0, 3, N), "group": rng.integers(0, 2, N),
+                             "w0": rng.uniform(0, 2, N), "w1": rng.uniform(0, 2, N), "xi": xi})
+    products["product_ids"] = products.groupby("market_ids").cumcount()
+    shifters = np.column_stack([np.ones(N), products[["x", "group", "w0", "w1"]]])
+    products["costs"] = shifters @ truth.gamma + omega
+    return products
+
+
+def unobservable_covariance(truth):
+    """Covariance (2, 2) of xi and omega."""
+    covariance = truth.correlation * truth.xi_sd * truth.omega_sd
+    return [[truth.xi_sd**2, covariance], [covariance, truth.omega_sd**2]]
+
+
+def draw_agents(T, I, rng, seed):
+    """Consumer types: weights, nodes for prices, x and group, and income, in standard deviations."""
+    nodes = halton(I, seed=seed).draws(T * I, 3)
+    income = 0.6 * rng.standard_normal(T).repeat(I) + 0.8 * rng.standard_normal(T * I)
+    return pd.DataFrame({"market_ids": np.repeat(np.arange(T), I), "weights": 1 / I, "nodes0": nodes[:, 0], "nodes1": nodes[:, 1],
+                         "nodes2": nodes[:, 2], "income": income})
+
+
+def set_prices(products, agents, truth):
+    """Equilibrium prices and shares, into the columns `prices` and `shares`."""
+    ones, N = np.ones(len(products)), len(products)
+    x, group, costs = (products[name].to_numpy(float) for name in ("x", "group", "costs"))
+    utility = np.column_stack([ones, 0 * ones, x, group]) @ truth.beta + products["xi"].to_numpy()      # at a price of zero
+    tastes = agents[["nodes0", "nodes1", "nodes2", "income"]].to_numpy()
+    prices, shares = np.empty(N), np.empty(N)
+    for block in make_blocks(products["market_ids"].to_numpy(), ones, np.column_stack([x, group]), agents["market_ids"].to_numpy(),
+                             tastes, agents["weights"].to_numpy()):
+        alpha_i = truth.beta[1] + block.tastes @ np.array([truth.sigma[0], 0, 0, truth.pi])             # (B, I)
+        mu = block.X2 @ np.diag(truth.sigma[1:]) @ block.tastes[..., 1:3].mT                            # (B, J, I)
+        alpha = np.broadcast_to(alpha_i[..., None, :], mu.shape)
+        c, H = costs[block.index], ownership_matrix(products["firm_ids"].to_numpy()[block.index])
+        found = equilibrium_prices(utility[block.index], mu, alpha, block.weights, 0 * c, c, H)
+        prices[block.index] = found.prices
+        shares[block.index] = market_shares(utility[block.index], mu + alpha * found.prices[..., None], block.weights)
+    products["prices"], products["shares"] = prices, shares
+
+
+def add_instruments(products, agents):
+    """Columns `demand_instruments0`, ...: excluded from utility, and correlated with prices or with how close rivals are."""
+    market, firm, x, group, w0, w1 = (products[name].to_numpy() for name in ("market_ids", "firm_ids", "x", "group", "w0", "w1"))
+    income = agents.groupby("market_ids")["income"].mean().to_numpy()[market]
+    columns = np.empty((len(products), 9))
+    for rows in rows_by_market(market):
+        rival = firm[rows, None] != firm[rows]
+        same_group = group[rows, None] == group[rows]
+        distance = (x[rows, None] - x[rows]) ** 2
+        columns[rows] = np.column_stack([w0[rows], w1[rows], income[rows] * w0[rows], income[rows] * w1[rows], rival @ x[rows],
+                                         rival @ group[rows], distance.sum(1), same_group.sum(1), (same_group * distance).sum(1)])
+    for k in range(columns.shape[1]):
+        products[f"demand_instruments{k}"] = columns[:, k]

@@ -1,0 +1,177 @@
+"""What must hold before anything is estimated. Every check raises an `InputError` that names the column, the markets and the remedy."""
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from .errors import InputError, listing
+from .formula import check_complete, suggestion
+
+
+def check_products(products):
+    """Columns `market_ids`, `shares` and `prices` are there, complete and numeric."""
+    if not isinstance(products, pd.DataFrame):
+        raise InputError(f"products must be a pandas DataFrame with a row for each product and market, not a {type(products).__name__}.")
+    if len(products) == 0:
+        raise InputError("products has no rows.")
+    for name in ("market_ids", "shares", "prices"):
+        if name not in products:
+            raise InputError(f"products has no column `{name}`. {suggestion(name, products)} Rename it: "
+                             f"products.rename(columns={{...: '{name}'}}).")
+    if products["market_ids"].isna().any():
+        rows = np.flatnonzero(products["market_ids"].isna())
+        raise InputError(f"Column `market_ids` has {len(rows)} missing value(s), in row(s) {listing(rows)}. Every product needs its market.")
+    for name in ("shares", "prices"):
+        check_complete(products, name, products["market_ids"])
+        check_numeric(products, name, "products")
+
+
+def check_numeric(table, name, which):
+    """A column of finite numbers."""
+    if not pd.api.types.is_numeric_dtype(table[name]) or pd.api.types.is_complex_dtype(table[name]):
+        raise InputError(f"Column `{name}` of {which} is not numeric (it is {table[name].dtype}). Convert it with pd.to_numeric.")
+    if not np.isfinite(table[name].to_numpy(float)).all():
+        raise InputError(f"Column `{name}` of {which} has missing or infinite values in row(s) "
+                         f"{listing(np.flatnonzero(~np.isfinite(table[name].to_numpy(float))))}. Fill them in or drop the rows.")
+
+
+def check_shares(shares, market_ids):
+    """Shares lie between zero and one and leave something for the outside good in every market."""
+    bad = shares <= 0
+    if bad.any():
+        raise InputError(f"Column `shares` is zero or negative for {bad.sum()} product(s), in market(s) {listing(market_ids[bad].unique())}. "
+                         "The model gives every product a positive share: drop products that nobody bought, or aggregate to longer periods.")
+    inside = shares.groupby(market_ids, sort=False).sum()
+    full = inside[inside >= 1 - 1e-12]
+    if len(full):
+        percent = "They look like percentages: divide by 100." if full.max() > 1 + 1e-6 and full.max() > 1.5 else \
+                  "Divide quantities by the market size, which counts those who bought nothing too, instead of by total sales."
+        raise InputError(f"Column `shares` sums to {full.max():.4g} in market(s) {listing(full.index)} ({len(full)} of {len(inside)} markets "
+                         f"leave nothing for the outside good, whose share is one minus the sum). {percent}")
+
+
+def check_agents(agents, product_markets, columns):
+    """Every market has agents, and the columns they need are complete numbers."""
+    if not isinstance(agents, pd.DataFrame):
+        raise InputError(f"agents must be a pandas DataFrame with a row for each consumer type and market, not a {type(agents).__name__}.")
+    if "market_ids" not in agents:
+        raise InputError(f"agents has no column `market_ids`. {suggestion('market_ids', agents)}")
+    missing = product_markets[~product_markets.isin(agents["market_ids"])]
+    if len(missing):
+        kinds = "" if agents["market_ids"].dtype == product_markets.dtype else \
+                f" Market ids are {product_markets.dtype} in products and {agents['market_ids'].dtype} in agents: make them the same."
+        raise InputError(f"agents has no rows for {len(missing)} of the {len(product_markets)} markets in products, such as market(s) "
+                         f"{listing(missing)}. Add consumer types there, or drop those markets from products.{kinds}")
+    for name in columns:
+        if name not in agents:
+            raise InputError(f"agents has no column `{name}`. {suggestion(name, agents)}")
+        check_complete(agents, name, agents["market_ids"])
+        check_numeric(agents, name, "agents")
+
+
+def check_weights(weights, agent_markets, shares, market_ids):
+    """Integration weights are non-negative and sum to one, or at least to more than the inside shares."""
+    if (weights < 0).any():
+        raise InputError(f"Column `weights` of agents is negative in market(s) {listing(agent_markets[weights < 0].unique())}.")
+    total = weights.groupby(agent_markets).sum()
+    inside = shares.groupby(market_ids, sort=False).sum()
+    total = total.reindex(inside.index)
+    short = inside.index[total <= inside]
+    if len(short):
+        raise InputError(f"Column `weights` of agents sums to {total[short[0]]:.4g} in market {short[0]}, where the inside shares sum to "
+                         f"{inside[short[0]]:.4g} ({len(short)} such market(s): {listing(short)}). The model's shares can't sum to more than the "
+                         "weights do, so no mean utilities exist. Weights usually sum to one.")
+    odd = abs(total - 1) > 1e-6
+    if odd.any():
+        warnings.warn(f"Column `weights` of agents sums to between {total.min():.4g} and {total.max():.4g}, not to one, in {odd.sum()} of "
+                      f"{len(total)} markets. They are used as they are, as importance-sampling weights may be.", stacklevel=4)
+
+
+def check_instruments(products, instruments, endogenous):
+    """Names of the instrument columns: those asked for, or all `demand_instruments*`."""
+    if isinstance(instruments, str):
+        instruments = [instruments]
+    found = [c for c in products.columns if str(c).startswith("demand_instruments")] if instruments is None else list(instruments)
+    for name in found:
+        if name not in products:
+            raise InputError(f"instruments: products has no column `{name}`. {suggestion(name, products)}")
+        check_complete(products, name, products["market_ids"])
+        check_numeric(products, name, "products")
+    repeated = [name for k, name in enumerate(found) if name in found[:k]]
+    if repeated:
+        raise InputError(f"instruments: `{repeated[0]}` is named twice.")
+    if not found and endogenous:
+        raise InputError("There are no instruments: products has no column demand_instruments0, demand_instruments1, ..., and none is named by "
+                         f"instruments=[...]. {listing(endogenous)} moves with price, which is correlated with xi. Add instruments, or, to "
+                         "treat price as exogenous on purpose, instruments=['prices'].")
+    return found
+
+
+def check_not_absorbed(before, after, names, what):
+    """No column is wiped out by the fixed effects."""
+    size, left = np.linalg.norm(before, axis=0), np.linalg.norm(after, axis=0)
+    for k in np.flatnonzero(left <= 1e-7 * size):
+        name = "the constant `1`" if names[k] == "1" else f"`{names[k]}`"
+        raise InputError(f"{what}: {name} does not vary within the fixed effects, which absorb it. Take it out"
+                         + (": start the formula with `0 +`." if names[k] == "1" else
+                            "; the mean taste for it can be recovered by regressing the estimated fixed effects on it."
+                            if what == "linear" else "."))
+
+
+def check_not_collinear(values, names, what):
+    """Columns are linearly independent; the error names the column and those it is a combination of."""
+    size = np.linalg.norm(values, axis=0)
+    if (size == 0).any():
+        raise InputError(f"{what}: `{names[np.flatnonzero(size == 0)[0]]}` is zero in every row.")
+    if values.shape[1] > values.shape[0]:
+        raise InputError(f"{what}: there are {values.shape[1]} columns and only {values.shape[0]} observations.")
+    scaled = values / size
+    R = np.linalg.qr(scaled, mode="r")
+    dependent = np.flatnonzero(abs(np.diag(R)) < 1e-9)
+    if len(dependent):
+        k = dependent[0]
+        combination = np.linalg.lstsq(scaled[:, :k], scaled[:, k], rcond=None)[0]
+        others = [f"`{names[m]}`" for m in np.flatnonzero(abs(combination) > 1e-6)]
+        relation = f"is the same as {others[0]} up to scale" if len(others) == 1 else f"is a linear combination of {listing(others)}"
+        raise InputError(f"{what}: `{names[k]}` {relation}. Collinear columns add nothing and make matrices singular: take one out.")
+
+
+def check_order_condition(M, K1, P, instruments, parameters):
+    """At least as many moments as parameters."""
+    if M < K1 + P:
+        raise InputError(f"There are {M} moment(s) for {K1 + P} parameters ({K1} linear, {P} nonlinear: {listing(parameters, 20)}). "
+                         f"Instruments are {listing(instruments, 20)}. The nonlinear parameters need instruments too: add at least {K1 + P - M}, "
+                         "or fix parameters at zero.")
+
+
+def parameter_matrix(values, rows, columns, name, lower=False):
+    """sigma or pi as a float array of the right shape.
+
+    Parameters
+    ----------
+    values : array, or None for zeros
+    rows, columns : lists of names
+        Of the characteristics, and of the nodes or demographics.
+    name : str
+    lower : bool
+        Whether to refuse elements above the diagonal of a square matrix.
+    """
+    shape, what = (len(rows), len(columns)), f"{listing(rows, 9)} by {listing(columns, 9)}"
+    if values is None:
+        return np.zeros(shape)
+    try:
+        values = np.array(values, float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be a matrix of numbers ({what}): {error}") from error
+    if lower and values.ndim == 1 and len(values) == shape[0] <= shape[1]:
+        values = np.diag(values)                                # a vector means a diagonal
+    if lower and values.shape == (shape[0], shape[0]) and shape[0] < shape[1]:
+        values = np.pad(values, ((0, 0), (0, shape[1] - shape[0])))          # nodes that are not needed
+    if values.shape != shape:
+        vector = f", or a vector of {shape[0]} for a diagonal" if lower and shape[0] <= shape[1] else ""
+        raise InputError(f"{name} has shape {values.shape}; it must have shape {shape}, {what}{vector}.")
+    if not np.isfinite(values).all():
+        raise InputError(f"{name} has a starting value that is not finite, in the row of {rows[np.argwhere(~np.isfinite(values))[0][0]]}.")
+    if lower and shape[0] == shape[1] and np.triu(values, 1).any():
+        raise InputError(f"{name} has elements above its diagonal. Only the variance sigma sigma' matters, so it is taken lower-triangular.")
+    return values

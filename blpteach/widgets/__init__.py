@@ -1,0 +1,1 @@
+"""Pictures that follow sliders, one for each of lessons 01 to 05. Importing this package imports ipywidgets."""

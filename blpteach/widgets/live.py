@@ -1,0 +1,55 @@
+"""A picture under sliders: the image is redrawn from a persistent figure, not plotted anew."""
+import ipywidgets as ipw
+
+
+def slider(label, value, low, high, step, fmt=".2f"):
+    """A float slider that reports while it moves; focus it and use the arrow keys."""
+    return ipw.FloatSlider(value=value, min=low, max=high, step=step, description=label, readout_format=fmt,
+                           continuous_update=True, style={"description_width": "initial"}, layout=ipw.Layout(width="420px"))
+
+
+def live(picture, controls, presets=None):
+    """Put a picture under controls.
+
+    Parameters
+    ----------
+    picture : plots.style.Picture
+    controls : dict
+        From argument of `picture.update` to a widget with a `value`.
+    presets : dict, optional
+        From the text of a button to a dict of control values; a button `reset` is added.
+
+    Returns
+    -------
+    ipywidgets.VBox
+        Sliders, buttons, image. `box.picture` and `box.controls` are kept for tests and for the curious.
+    """
+    image = ipw.Image(format="png", layout=ipw.Layout(width="100%", max_width="1000px"))
+    paused = []
+
+    def redraw(change=None):
+        if not paused:
+            picture.update(**{name: control.value for name, control in controls.items()})
+            image.value = picture.png()
+
+    def set_all(values):
+        paused.append(True)                                     # one redraw for all the values of a preset
+        for name, value in values.items():
+            controls[name].value = value
+        paused.pop()
+        redraw()
+    for control in controls.values():
+        control.observe(redraw, "value")
+    start = {name: control.value for name, control in controls.items()}
+    buttons = [preset_button(text, values, set_all) for text, values in {**(presets or {}), "reset": start}.items()]
+    redraw()
+    box = ipw.VBox([ipw.HBox(list(controls.values()), layout=ipw.Layout(flex_flow="row wrap")), ipw.HBox(buttons), image])
+    box.picture, box.controls, box.image = picture, controls, image
+    return box
+
+
+def preset_button(text, values, set_all):
+    """A button that moves several sliders at once."""
+    button = ipw.Button(description=text, layout=ipw.Layout(width="auto"))
+    button.on_click(lambda _: set_all(values))
+    return button

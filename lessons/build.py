@@ -1,0 +1,186 @@
+"""Build the lessons: run ``lessons/source/NN_name.py`` and keep the result as ``lessons/NN_name.ipynb``.
+
+    python lessons/build.py            all lessons
+    python lessons/build.py 02 04      those whose names begin so
+    python lessons/build.py --check    run nothing; say where notebook and source differ
+
+A source is a Python file in jupytext's percent format; a cell's tags stand in its first line,
+``# %% tags=["exercise"]``. What is kept of a run is normalised, so that building twice gives the same
+files: cell ids come from the sources, and no timings, widget states or addresses in memory remain.
+"""
+
+import argparse
+import hashlib
+import re
+import sys
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+LESSONS = Path(__file__).resolve().parent
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+INTERACTIVE = "(interactive: run this cell in JupyterLab)"
+LARGEST = 1_500_000  # bytes of a notebook, beyond which GitHub shows it slowly or not at all
+CELL_TIMEOUT = 300  # seconds
+METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"}}
+
+
+class BuildError(Exception):
+    """A lesson that does not run, or whose result should not be kept."""
+
+
+def main(argv=None):
+    """Build or check the lessons that are named; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="beginnings of lesson names; by default all")
+    parser.add_argument("--check", action="store_true", help="compare notebooks with sources, running nothing")
+    options = parser.parse_args(argv)
+    try:
+        sources = find_sources(options.names)
+        problems = [line for source in sources for line in (check if options.check else build)(source)]
+    except BuildError as error:
+        problems = [str(error)]
+    print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
+    return 1 if problems else 0
+
+
+def find_sources(names=()):
+    """List the sources whose names begin with one of `names`, or all."""
+    sources = sorted((LESSONS / "source").glob("[0-9][0-9]_*.py"))
+    for name in names:
+        if not any(source.stem.startswith(name) for source in sources):
+            raise BuildError(f"no source in lessons/source begins with {name!r}")
+    return [source for source in sources if not names or source.stem.startswith(tuple(names))]
+
+
+def notebook_path(source):
+    """Name the notebook that is built from `source`."""
+    return LESSONS / f"{source.stem}.ipynb"
+
+
+def build(source):
+    """Run one source and write its notebook; nothing is written unless every cell runs."""
+    start = time.perf_counter()
+    notebook = read_source(source)
+    execute(notebook, source.stem)
+    normalise(notebook, source.stem)
+    text = nbformat.writes(notebook)
+    if len(text) > LARGEST:
+        raise BuildError(f"{source.stem}: {len(text) / 1e6:.1f} MB; at most {LARGEST / 1e6} are kept. "
+                         "Draw fewer or smaller figures")
+    notebook_path(source).write_text(text + "\n", encoding="utf-8")
+    print(f"{source.stem}: {len(notebook.cells)} cells, {len(text) / 1e3:.0f} kB, {time.perf_counter() - start:.1f} s")
+    return []
+
+
+def check(source):
+    """Say where a notebook differs from its source in code, prose or tags; an empty list if nowhere."""
+    notebook = notebook_path(source)
+    if not notebook.exists():
+        return [f"{source.stem}: not built yet"]
+    written, kept = contents(read_source(source)), contents(nbformat.read(notebook, as_version=4))
+    differences = [f"{source.stem}: cell {number} differs from the source"
+                   for number, (left, right) in enumerate(zip(written, kept), 1) if left != right]
+    if len(written) != len(kept):
+        differences.append(f"{source.stem}: {len(kept)} cells in the notebook, {len(written)} in the source")
+    return differences
+
+
+def contents(notebook):
+    """List what a cell says: its type, source and tags."""
+    return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
+
+
+def read_source(source):
+    """Read a source in percent format as a notebook without outputs, cells named by their content."""
+    notebook = jupytext.read(source, fmt="py:percent")
+    seen = {}
+    for cell in notebook.cells:
+        digest = hashlib.sha256(f"{source.stem}\n{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+    notebook.metadata = METADATA
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def execute(notebook, name):
+    """Run all cells in a fresh kernel of this environment, in the folder of the lessons."""
+    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", record_timing=False,
+                            store_widget_state=False, resources={"metadata": {"path": str(LESSONS)}})
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise BuildError(f"{name}: {failed_cell(notebook)}\n{error}") from error
+    except TimeoutError as error:
+        raise BuildError(f"{name}: {failed_cell(notebook)} ran for more than {CELL_TIMEOUT} s") from error
+
+
+def failed_cell(notebook):
+    """Name the cell that a run stopped at: the last that was begun."""
+    begun = [number for number, cell in enumerate(notebook.cells, 1)
+             if cell.cell_type == "code" and (cell.outputs or cell.execution_count)]
+    number = begun[-1] if begun else 1
+    first_line = notebook.cells[number - 1].source.split("\n")[0]
+    return f"cell {number} ({first_line})"
+
+
+def normalise(notebook, name):
+    """Remove from the outputs what differs between two runs or two machines."""
+    notebook.metadata = METADATA
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = merge_streams([normalise_output(output) for output in cell.outputs])
+        found = machine_path(cell.outputs)
+        if found:
+            raise BuildError(f"{name}: cell {number} prints a path of this machine: {found}")
+
+
+def normalise_output(output):
+    """Normalise one output: no metadata, no addresses, a note in place of a widget."""
+    if "metadata" in output:
+        output.metadata = {}
+    if output.output_type == "stream":
+        output.text = overwrite(output.text)
+    if WIDGET_VIEW in output.get("data", {}):
+        output.data = {"text/plain": INTERACTIVE}
+    for kind, content in output.get("data", {}).items():
+        if kind.startswith("text/"):
+            output.data[kind] = re.sub(r"\bat 0x[0-9a-fA-F]+", "at 0x...", content)
+    return output
+
+
+def overwrite(text):
+    """Do what a terminal does with carriage returns: a line shows what was written on it last."""
+    return "\n".join(line.rstrip("\r").split("\r")[-1] for line in text.split("\n"))
+
+
+def merge_streams(outputs):
+    """Join neighbouring pieces of stdout or stderr, whose division depends on timing."""
+    merged = []
+    for output in outputs:
+        if merged and output.output_type == "stream" and merged[-1].get("name") == output.name:
+            merged[-1].text = overwrite(merged[-1].text + output.text)
+        else:
+            merged.append(output)
+    return merged
+
+
+def machine_path(outputs):
+    """Find an absolute path of the building machine in the text of outputs, or None."""
+    texts = [output.get("text", "") for output in outputs]
+    texts += [text for output in outputs for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
+    here = "|".join(re.escape(str(place)) for place in (LESSONS.parent, Path.home(), Path(sys.prefix)))
+    match = re.search(rf"({here}|(?<![\w.:/])/(?:home|tmp|Users|usr|opt|var)/)\S*", "\n".join(texts))
+    return match.group() if match else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

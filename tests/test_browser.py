@@ -1,0 +1,53 @@
+"""Lessons in a real browser: they run, their sliders move the picture, and no callback fails.
+
+Without chromium these tests are skipped; where CI is set, they fail instead.
+"""
+
+import os
+
+import pytest
+
+from blpteach.datasets import shipped
+
+import browser
+
+LESSONS = sorted(path.name for path in shipped("lessons").glob("[0-9][0-9]_*.ipynb"))
+WITH_WIDGET = [name for name in LESSONS if "01" <= name[:2] <= "05"]
+
+
+@pytest.fixture(scope="module")
+def page():
+    path = browser.find_chromium()
+    if path is None:
+        missing = ("NO BROWSER, SO NO LESSON WAS TRIED IN ONE: install chromium (Debian: apt-get install chromium), "
+                   "or name one in BLPTEACH_CHROMIUM")
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    with browser.chromium_page(path) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with browser.lab_server(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lesson", WITH_WIDGET)
+def test_sliders_move_the_picture(page, server, lesson, tmp_path):
+    browser.open_lesson(page, server, lesson)
+    notebook = browser.run_all(page, server, lesson)
+    assert browser.cell_errors(notebook) == []
+    browser.scroll_to_widget(page)
+    for slider in range(page.locator(browser.SLIDERS).count()):
+        assert browser.move_slider(page, slider), f"slider {slider} of {lesson} leaves the picture as it was"
+    browser.screenshot(page, tmp_path / f"{lesson.removesuffix('.ipynb')}.png")
+    browser.wait_until(lambda: server.idle(lesson), 30, "the widget to rest")
+    assert browser.logged(page) == 0, "a callback failed: see the log of JupyterLab"
+
+
+@pytest.mark.slow
+def test_the_first_lesson_runs(page, server):
+    lesson = LESSONS[0]
+    browser.open_lesson(page, server, lesson)
+    assert browser.cell_errors(browser.run_all(page, server, lesson)) == []

@@ -1,0 +1,178 @@
+"""The command line, and the working copy of the lessons that it keeps."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from blpteach import cli, working_copy
+from blpteach.examples import EXAMPLES
+from blpteach.working_copy import MANIFEST, copy_lessons, hash_sources
+
+
+def notebook(*sources, outputs=(), count=None):
+    """Write a notebook of code cells as JSON."""
+    cells = [{"cell_type": "code", "id": f"c{number}", "metadata": {}, "execution_count": count,
+              "outputs": list(outputs), "source": source} for number, source in enumerate(sources)]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+@pytest.fixture
+def shipped_lessons(tmp_path, monkeypatch):
+    """Ship two small lessons in place of the real ones."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    (folder / "00_first.ipynb").write_text(notebook("x = 1"))
+    (folder / "01_second.ipynb").write_text(notebook("y = 1", "y"))
+    monkeypatch.setattr(working_copy, "shipped", lambda name: folder)
+    return folder
+
+
+def test_first_copy_is_complete(shipped_lessons, tmp_path):
+    report = copy_lessons(tmp_path / "deep" / "copy")
+    assert report.written == ["00_first.ipynb", "01_second.ipynb"]
+    for name in report.written:
+        assert (report.folder / name).read_bytes() == (shipped_lessons / name).read_bytes()
+
+
+def test_what_was_only_run_is_updated(shipped_lessons, tmp_path):
+    copy = copy_lessons(tmp_path / "copy").folder / "00_first.ipynb"
+    copy.write_text(notebook(["x = ", "1"], outputs=[{"output_type": "stream", "name": "stdout", "text": "!"}], count=7))
+    (shipped_lessons / "00_first.ipynb").write_text(notebook("x = 2"))
+    report = copy_lessons(tmp_path / "copy")
+    assert report.updated == ["00_first.ipynb"]
+    assert copy.read_bytes() == (shipped_lessons / "00_first.ipynb").read_bytes()
+
+
+def test_outputs_stay_while_the_shipped_sources_do(shipped_lessons, tmp_path):
+    copy = copy_lessons(tmp_path / "copy").folder / "00_first.ipynb"
+    copy.write_text(notebook("x = 1", count=7))
+    assert copy_lessons(tmp_path / "copy").current == ["00_first.ipynb", "01_second.ipynb"]
+    assert copy.read_text() == notebook("x = 1", count=7)
+
+
+@pytest.mark.parametrize("changed", [notebook("x = 3"), notebook("x = 1", "my own cell"), "{half a notebook", ""])
+def test_what_the_reader_changed_is_kept(shipped_lessons, tmp_path, changed):
+    copy = copy_lessons(tmp_path / "copy").folder / "00_first.ipynb"
+    copy.write_text(changed)
+    (shipped_lessons / "00_first.ipynb").write_text(notebook("x = 2"))
+    for _ in range(2):  # the second time must not take the kept file for the copied one
+        report = copy_lessons(tmp_path / "copy")
+        assert report.kept == ["00_first.ipynb"] and copy.read_text() == changed
+    assert "kept as you changed it: 00_first.ipynb" in str(report)
+    assert "blpteach new OTHER-FOLDER" in str(report)
+
+
+def test_a_file_that_was_there_before_is_kept(shipped_lessons, tmp_path):
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    (folder / "00_first.ipynb").write_text(notebook("something else"))
+    (folder / "01_second.ipynb").write_text(notebook("y = 1", "y", count=3))
+    report = copy_lessons(folder)
+    assert (report.kept, report.current) == (["00_first.ipynb"], ["01_second.ipynb"])
+
+
+@pytest.mark.parametrize("manifest", [None, "{broken", "[1]"])
+def test_without_a_manifest_what_differs_is_kept(shipped_lessons, tmp_path, manifest):
+    folder = copy_lessons(tmp_path / "copy").folder
+    (folder / MANIFEST).unlink() if manifest is None else (folder / MANIFEST).write_text(manifest)
+    (shipped_lessons / "00_first.ipynb").write_text(notebook("x = 2"))
+    assert copy_lessons(folder).kept == ["00_first.ipynb"]
+
+
+def test_a_deleted_lesson_comes_back_and_other_files_stay(shipped_lessons, tmp_path):
+    folder = copy_lessons(tmp_path / "copy").folder
+    (folder / "01_second.ipynb").unlink()
+    (folder / "notes.txt").write_text("mine")
+    report = copy_lessons(folder)
+    assert report.written == ["01_second.ipynb"] and "written: 01_second.ipynb" in str(report)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_one_is_refused(shipped_lessons, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", shipped_lessons):
+        with pytest.raises(SystemExit) as exit:
+            cli.main(["new", str(folder)])
+        assert exit.value.code == 2 and "blpteach: " in capsys.readouterr().err
+
+
+def test_hash_depends_on_types_and_sources_alone(tmp_path):
+    def hash_of(text):
+        (tmp_path / "a.ipynb").write_text(text)
+        return hash_sources(tmp_path / "a.ipynb")
+
+    plain = hash_of(notebook("x", "y"))
+    assert plain == hash_of(notebook(["x"], "y", count=2))
+    assert len({plain, hash_of(notebook("xy")), hash_of(notebook("x", "y").replace("code", "raw"))}) == 3
+    assert hash_sources(tmp_path / "missing.ipynb") is None
+
+
+@pytest.fixture
+def launched(monkeypatch, tmp_path, shipped_lessons):
+    """Record JupyterLab's arguments instead of starting it, in a directory of its own."""
+    from jupyterlab.labapp import LabApp
+
+    calls = []
+    monkeypatch.setattr(LabApp, "launch_instance", lambda argv: calls.append(argv))
+    monkeypatch.chdir(tmp_path)
+    return calls
+
+
+@pytest.mark.parametrize("argv", [[], ["lab"], ["--no-browser", "--port", "8890"], ["lab", "--port=8890", "--no-browser"],
+                                  ["--ServerApp.quit_button=False", "-y"]])
+def test_lab_opens_the_first_lesson_and_passes_options_on(launched, tmp_path, argv):
+    assert cli.main(argv) == 0
+    folder = tmp_path / "blpteach-lessons"
+    assert (folder / "00_first.ipynb").exists()
+    ours = [f"--ServerApp.root_dir={folder}", "--LabApp.default_url=/lab/tree/00_first.ipynb"]
+    assert launched == [ours + [argument for argument in argv if argument != "lab"]]
+
+
+def test_lab_takes_another_folder_and_the_readers_settings(launched, tmp_path):
+    assert cli.main(["--dir", "mine", "--LabApp.default_url=/lab", "--debug"]) == 0
+    assert launched == [[f"--ServerApp.root_dir={tmp_path / 'mine'}", "--LabApp.default_url=/lab", "--debug"]]
+
+
+@pytest.mark.parametrize("argv", [["open"], ["new"], ["new", "a", "b"], ["estimate", "cereal", "--xml"], ["estimate", "tea"]])
+def test_wrong_commands_are_refused(argv, capsys):
+    with pytest.raises(SystemExit) as exit:
+        cli.main(argv)
+    assert exit.value.code == 2 and "usage: blpteach" in capsys.readouterr().err
+
+
+def test_estimate_prints_the_table_and_progress_apart(capsys):
+    assert cli.main(["estimate", "cereal"]) == 0
+    out, err = capsys.readouterr()
+    assert "objective 4.561514" in out and "-62.73" in out
+    assert "evaluation" in err and "evaluation   1" not in out
+
+
+def test_estimate_as_json(capsys):
+    assert cli.main(["estimate", "cereal", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert result["objective"] == pytest.approx(4.5615142, abs=1e-6)
+    assert result["beta"] == pytest.approx([-62.7299], abs=1e-3)
+    assert result["beta_se"] == pytest.approx([14.8032], abs=1e-3)
+    assert result["converged"] is True
+    assert result["pi_se"][0][1] is None and result["pi"][0][1] == 0
+    assert np.shape(result["pi"]) == (4, 4) == tuple(len(result["names"][axis]) for axis in ("random", "demographics"))
+
+
+@pytest.mark.parametrize("example", [name for name in EXAMPLES if name != "cereal"])
+def test_every_example_can_be_estimated(example, capsys):
+    assert cli.main(["estimate", example, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["converged"] is True
+
+
+def test_infinite_numbers_become_null():
+    assert cli._plain(np.array([[1.0, np.nan], [np.inf, 0.5]])) == [[1.0, None], [None, 0.5]]
+    assert cli._plain(np.bool_(True)) is True and cli._plain(np.int64(3)) == 3 and cli._plain(None) is None
+
+
+def test_importing_blpteach_imports_no_notebook_software():
+    program = ("import blpteach, sys; "
+               "print([name for name in ('matplotlib', 'ipywidgets', 'jupyterlab', 'IPython') if name in sys.modules])")
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"

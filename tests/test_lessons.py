@@ -1,0 +1,149 @@
+"""The committed notebooks: built from their sources, complete, and in the form that a lesson has.
+
+That every cell runs is nbval's to test; what is here needs no kernel.
+"""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+from statistics import median
+
+import nbformat
+import pytest
+
+LESSONS = Path(__file__).resolve().parent.parent / "lessons"
+NOTEBOOKS = sorted(LESSONS.glob("*.ipynb"))
+LONGEST_CELL, MEDIAN_CELL = 12, 4  # lines
+MACHINE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|tmp|Users|usr|opt|var|mnt)/|\b[A-Z]:\\Users")
+HEADINGS = ("the question", "what you will be able to do", "build it", "check it", "play", "exercises",
+            "in practice", "further reading")
+
+
+def load_build():
+    """Import lessons/build.py, which is a script and in no package."""
+    specification = importlib.util.spec_from_file_location("lessons_build", LESSONS / "build.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+build = load_build()
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def headings(path, level):
+    """List a notebook's headings of one level, in lower case."""
+    prose = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    return [line.lower() for line in re.findall(rf"^{'#' * level} +(.*?)\s*$", prose, flags=re.MULTILINE)]
+
+
+def defines_a_function(cell):
+    """Whether a cell's business is to define functions or classes, which may need more lines."""
+    lines = [line for line in cell.source.splitlines() if not line.startswith(("%", "!"))]
+    return any(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in ast.parse("\n".join(lines)).body)
+
+
+def texts(cell):
+    """List what a cell says and prints."""
+    data = [output.get("data", {}) for output in cell.get("outputs", [])]
+    return ([cell.source] + [output.get("text", "") for output in cell.get("outputs", [])]
+            + [text for outputs in data for kind, text in outputs.items() if kind.startswith("text/")])
+
+
+def test_every_source_has_a_notebook_and_every_notebook_a_source():
+    assert [path.stem for path in NOTEBOOKS] == [source.stem for source in build.find_sources()]
+
+
+@pytest.mark.parametrize("source", build.find_sources(), ids=lambda source: source.stem)
+def test_source_and_notebook_agree(source):
+    assert build.check(source) == []
+
+
+@each_notebook
+def test_notebook_is_valid_with_unique_ids(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+@each_notebook
+def test_outputs_are_kept_and_none_is_an_error(path):
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert any(cell.outputs for cell in cells)
+    assert [output.evalue for cell in cells for output in cell.outputs if output.output_type == "error"] == []
+
+
+@each_notebook
+def test_nothing_of_the_building_machine_is_kept(path):
+    notebook = read(path)
+    assert notebook.metadata == build.METADATA
+    assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
+    assert [text for cell in notebook.cells for text in texts(cell) if MACHINE_PATH.search(text)] == []
+    assert build.WIDGET_VIEW not in path.read_text(encoding="utf-8")
+    assert path.stat().st_size < build.LARGEST
+
+
+@each_notebook
+def test_lesson_has_its_headings_in_order(path):
+    expected = [heading for heading in HEADINGS if heading != "play" or path.name[:2] != "00"]
+    found = [heading for line in headings(path, 2) for heading in expected if line.startswith(heading)]
+    assert found == expected
+
+
+@each_notebook
+def test_lesson_opens_with_its_title_and_minutes(path):
+    first = read(path).cells[0]
+    assert first.cell_type == "markdown"
+    assert len(headings(path, 1)) == 1 and first.source.startswith("# ")
+    assert re.search(r"\d+\s+minutes", first.source)
+
+
+@each_notebook
+def test_code_cells_fit_a_projector(path):
+    lengths = {cell.source: len(cell.source.splitlines()) for cell in code_cells(path) if not defines_a_function(cell)}
+    assert [source for source, length in lengths.items() if length > LONGEST_CELL] == []
+    assert median(lengths.values()) <= MEDIAN_CELL
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if "01" <= path.name[:2] <= "05"], ids=lambda path: path.stem)
+def test_lesson_has_a_widget_and_a_static_figure(path):
+    data = [output.get("data", {}) for cell in code_cells(path) for output in cell.outputs]
+    assert any(outputs.get("text/plain") == build.INTERACTIVE for outputs in data)
+    assert any("image/png" in outputs for outputs in data)
+
+
+def test_a_difference_in_code_prose_or_tags_is_found(tmp_path, monkeypatch):
+    source = tmp_path / "source" / "01_small.py"
+    source.parent.mkdir()
+    monkeypatch.setattr(build, "LESSONS", tmp_path)
+    written = '# %% [markdown]\n# # Prose\n\n# %% tags=["exercise"]\nx = 1\n'
+    source.write_text(written)
+    assert build.check(source) == ["01_small: not built yet"]
+    nbformat.write(build.read_source(source), tmp_path / "01_small.ipynb")
+    assert build.check(source) == []
+    for old, new in (("Prose", "Verse"), ("x = 1", "x = 2"), ("exercise", "solution")):
+        source.write_text(written.replace(old, new))
+        assert len(build.check(source)) == 1
+    source.write_text(written + "\n# %%\nx\n")
+    assert build.check(source) == ["01_small: 2 cells in the notebook, 3 in the source"]
+
+
+def test_a_failing_cell_is_named_and_nothing_is_written(tmp_path, monkeypatch):
+    source = tmp_path / "source" / "01_small.py"
+    source.parent.mkdir()
+    monkeypatch.setattr(build, "LESSONS", tmp_path)
+    source.write_text("# %% [markdown]\n# # Prose\n\n# %%\nx = 1\n\n# %%\nx / 0\n")
+    with pytest.raises(build.BuildError, match=r"01_small: cell 3 \(x / 0\)"):
+        build.build(source)
+    assert not (tmp_path / "01_small.ipynb").exists()
