@@ -153,6 +153,8 @@ class Estimates(Outcome):
         for start in self.starts:
             if start.halvings:
                 lines.append(f"  a starting value of step {start.step} could not be inverted and was halved {start.halvings} time(s)")
+            if "Begun again" in start.message:
+                lines.append(f"  a search of step {start.step} was slow. {start.message[start.message.index('Begun'):]}")
         return "\n".join(lines + self._starts_line())
 
     def _rank(self):
@@ -200,9 +202,8 @@ class Estimates(Outcome):
         columns = [f"sigma {name}" for name in p.node_names] + [f"pi {name}" for name in p.demographic_names]
         estimate, error = pd.DataFrame(Gamma, p.X2_names, columns), pd.DataFrame(se, p.X2_names, columns)
         if p.L == p.K2 and not (self.sigma - np.diag(np.diag(self.sigma))).any():
-            for frame, values in ((estimate, self.sigma), (error, self.sigma_se)):
-                frame.drop(columns=columns[:p.L], inplace=True)
-                frame.insert(0, "sigma", np.diag(values))
+            estimate, error = (pd.concat([pd.Series(np.diag(values), p.X2_names, name="sigma"), frame.drop(columns=columns[:p.L])], axis=1)
+                               for frame, values in ((estimate, self.sigma), (error, self.sigma_se)))
         used = estimate.columns[(estimate != 0).any()]
         return estimate[used], error[used]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import InputError, listing
-from .utility import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, log_shares,
-                      log_weighted_probabilities)
+from .utility import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, log_sum_exp,
+                      log_weighted_probabilities, market_shares)
 
 TOLERANCE = 1e-13
 LONGEST_LEAP = 1e6                                              # step length of SQUAREM, a guard against division by zero
@@ -79,7 +79,7 @@ def log_contraction(shares, mu, weights, corrected=False):
     log_S0 = np.log(observed_outside(shares, weights))
 
     def update(delta):
-        step = target - log_shares(delta, mu, weights)          # (2.1)
+        step = target - np.log(market_shares(delta, mu, weights))            # (2.1)
         if corrected:                                           # (2.3)
             s0 = (weights * np.exp(-inclusive_value(delta, mu))).sum(-1, keepdims=True)
             step = step - (log_S0 - np.log(s0))
@@ -231,7 +231,7 @@ def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, 
     residuals = []
     while len(residuals) < max_iterations:
         log_wP = log_weighted_probabilities(delta, mu, weights)  # (..., J, I)
-        log_s = np.logaddexp.reduce(log_wP, axis=-1)
+        log_s = log_sum_exp(log_wP)
         B = np.exp(log_wP - log_s[..., None])
         slope = log_share_jacobian(choice_probabilities(delta, mu), B)
         gap = np.log(shares) - log_s

@@ -139,13 +139,18 @@ class Objective:
 
 # Searches ------------------------------------------------------------------------------------------------------------------
 
-def gauss_newton(objective, start, **options):
+def gauss_newton(objective, start, patience=100, restarts=4, **options):
     """Minimise the sum of squares by Gauss-Newton steps in a trust region (4.5): `step = -(R'R)^-1 R'r` where the region allows.
+
+    Gauss-Newton is slow only on the way to a minimum with large residuals, that is, to a poor local one. A search that is not
+    done after `patience` evaluations begins again from half its starting values, where tastes differ less. The best end counts.
 
     Parameters
     ----------
     objective : Objective
     start : array (P,)
+    patience, restarts : int
+        Evaluations of one attempt, and how often to begin again.
     options
         Passed to `scipy.optimize.least_squares`.
 
@@ -153,10 +158,28 @@ def gauss_newton(objective, start, **options):
     -------
     theta2 : array (P,)
     message : str
+
+    Source
+    ------
+    Nocedal and Wright (2006), chapter 10.
     """
-    options = {"x_scale": "jac", "xtol": 1e-12, "ftol": 1e-12, "gtol": 1e-10, "max_nfev": 500, **options}
-    found = least_squares(objective.residuals, start, objective.jacobian, method="trf", **options)
-    return found.x, found.message
+    def attempt(theta2, most):
+        return trust_region(objective, theta2, **{"max_nfev": most, **options})
+    ends = []
+    for restart in range(restarts + 1):
+        ends.append(attempt(start / 2**restart, patience))
+        if ends[-1].status > 0 or "max_nfev" in options:
+            break
+    best = min(ends, key=lambda end: end.cost)
+    if best.status == 0 and "max_nfev" not in options:          # slow from everywhere: go on from the lowest point
+        best = attempt(best.x, 10 * patience)
+    return best.x, best.message + (f" Begun again from half the starting values {restart} time(s)." if restart else "")
+
+
+def trust_region(objective, start, **options):
+    """`scipy.optimize.least_squares` on r with its analytic Jacobian; NaN residuals make the region shrink."""
+    options = {"x_scale": "jac", "xtol": 1e-12, "ftol": 1e-12, "gtol": 1e-10, **options}
+    return least_squares(objective.residuals, start, objective.jacobian, method="trf", **options)
 
 
 def minimize_by(method):

@@ -256,12 +256,12 @@ class Problem:
         return Estimates(self, free, fit, errors, covariance, searched=search is not stay)
 
     def theta2(self, sigma=None, pi=None):
-        """Starting values as `Theta2`: the free elements in PyBLP's order, sigma by columns of its lower triangle, pi by rows."""
+        """Starting values as `Theta2`: the free elements in PyBLP's order, sigma by rows and then pi by rows."""
         if not self.K2 and (sigma is not None or pi is not None):
             raise InputError("sigma and pi need random=...: the characteristics for which tastes differ.")
         sigma = check.parameter_matrix(sigma, self.X2_names, self.node_names, "sigma", lower=True)
         pi = check.parameter_matrix(pi, self.X2_names, self.demographic_names, "pi")
-        columns, rows = np.nonzero(sigma.T)
+        rows, columns = np.nonzero(sigma)
         pi_rows, pi_columns = np.nonzero(pi)
         return Theta2(np.hstack([sigma, pi]), np.r_[rows, pi_rows], np.r_[columns, pi_columns + self.L])
 

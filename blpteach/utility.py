@@ -167,7 +167,13 @@ def log_shares(delta, mu, weights):
     >>> log_shares(np.array([-2000.0]), np.zeros((1, 1)), np.ones(1))
     array([-2000.])
     """
-    return np.logaddexp.reduce(log_weighted_probabilities(delta, mu, weights), axis=-1)
+    return log_sum_exp(log_weighted_probabilities(delta, mu, weights))
+
+
+def log_sum_exp(a):
+    """`log sum_i exp(a_i)` over the last axis, the largest element taken out first."""
+    top = a.max(-1)
+    return top + np.log(np.exp(a - top[..., None]).sum(-1))
 
 
 def log_weighted_probabilities(delta, mu, weights):

@@ -20,8 +20,9 @@ from pathlib import Path
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync")
 VIEWPORT = {"width": 1280, "height": 800}
-SLIDERS = ".jp-Notebook .noUi-handle"
-PICTURE = ".jp-Notebook img.widget-image"
+LESSON = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook"
+SLIDERS = f"{LESSON} .noUi-handle"
+PICTURE = f"{LESSON} img.widget-image"
 LOG_COUNTER = ".jp-LogConsoleStatusItem:not(.lm-mod-hidden)"
 
 
@@ -120,9 +121,9 @@ def wait_until(condition, timeout, what):
 
 
 def open_lesson(page, server, lesson):
-    """Open a lesson and wait until the server reports its kernel idle."""
-    page.goto(f"{server.url}lab/tree/{lesson}?token={server.token}")
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    """Open a lesson, and no other that was open before, and wait until the server reports its kernel idle."""
+    page.goto(f"{server.url}lab/tree/{lesson}?reset&token={server.token}")
+    page.wait_for_selector(f"{LESSON} .jp-Cell", timeout=60_000)
     wait_until(lambda: server.idle(lesson), 60, f"the kernel of {lesson}")
 
 
@@ -157,7 +158,7 @@ def cell_errors(notebook):
 
 def scroll_to_widget(page):
     """Scroll from the top until a slider is in the page, then bring it into view."""
-    page.locator(".jp-WindowedPanel-outer").first.hover()
+    page.locator(f"{LESSON} .jp-WindowedPanel-outer, {LESSON}.jp-WindowedPanel-outer").first.hover()
     page.mouse.wheel(0, -1_000_000)
     for _ in range(400):
         if page.locator(SLIDERS).count():

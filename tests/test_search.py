@@ -1,0 +1,63 @@
+"""The default search from many starting values: Nevo's cereals have one good minimum and at least one poor one, at 35.3005."""
+import numpy as np
+import pytest
+
+from blpteach.examples import EXAMPLES
+
+MINIMUM = 4.5615142
+
+
+@pytest.fixture(scope="module")
+def cereal():
+    problem, start = EXAMPLES["cereal"]()
+    return problem, problem.theta2(start["sigma"], start["pi"]), problem.estimate(**start).theta2
+
+
+def estimate_from(cereal, theta2, **options):
+    problem, free, _ = cereal
+    Gamma = free.matrix(theta2)
+    return problem.estimate(Gamma[:, :problem.L], Gamma[:, problem.L:], progress=False, **options)
+
+
+def starting_values(cereal, count, seed):
+    """Half of them between -1 and 2 times the optimum, half standard normal."""
+    rng, best = np.random.default_rng(seed), cereal[2]
+    return [best * rng.uniform(-1, 2, best.size) if k % 2 == 0 else rng.standard_normal(best.size) for k in range(count)]
+
+
+def ends_at_the_minimum(cereal, start):
+    estimates = estimate_from(cereal, start)
+    assert estimates.converged, estimates
+    assert estimates.objective == pytest.approx(MINIMUM, abs=1e-6), (start.tolist(), estimates.starts)
+    assert np.isfinite(estimates.theta2).all() and np.isfinite(estimates.beta_se).all()
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_forty_random_starts(cereal, number):
+    ends_at_the_minimum(cereal, starting_values(cereal, 40, seed=7)[number])
+
+
+@pytest.mark.slow
+def test_two_hundred_random_starts(cereal):
+    for start in starting_values(cereal, 200, seed=2):
+        ends_at_the_minimum(cereal, start)
+
+
+def test_a_start_on_the_way_to_the_poor_minimum_is_begun_again(cereal):
+    start = starting_values(cereal, 113, seed=1)[112]
+    estimates = estimate_from(cereal, start)
+    assert estimates.objective == pytest.approx(MINIMUM, abs=1e-6)
+    assert "Begun again" in estimates.starts[0].message
+    assert "was slow" in repr(estimates)
+
+
+def test_bfgs_from_there_reports_the_poor_minimum(cereal):
+    estimates = estimate_from(cereal, starting_values(cereal, 113, seed=1)[112], method="BFGS")
+    assert estimates.objective > 30
+
+
+def test_a_wild_start_is_halved_and_reported(cereal):
+    estimates = estimate_from(cereal, cereal[2] * 1e4)
+    assert estimates.starts[0].halvings > 0
+    assert "halved" in repr(estimates)
+    assert np.isfinite(estimates.objective)
