@@ -388,9 +388,9 @@ def delta_jacobian(P, B, X2, tastes, rows, columns):
     array([[-0.25  ],
            [ 0.0625]])
     """
-    v = tastes[..., columns]                                    # (..., I, H)
-    expected_x = (P.mT @ X2)[..., rows]                         # (..., I, H)  sum_m s_im x_mk
-    dlogs_dtheta = X2[..., rows] * (B @ v) - B @ (v * expected_x)            # (..., J, H)
+    v = tastes.take(columns, -1)                                # (..., I, H)
+    x, expected_x = X2.take(rows, -1), (P.mT @ X2).take(rows, -1)            # (..., J, H), (..., I, H)  sum_m s_im x_mk
+    dlogs_dtheta = x * (B @ v) - B @ (v * expected_x)           # (..., J, H)
     return -np.linalg.solve(log_share_jacobian(P, B), dlogs_dtheta)
 
 

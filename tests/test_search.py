@@ -32,11 +32,6 @@ def ends_at_the_minimum(cereal, start):
     assert np.isfinite(estimates.theta2).all() and np.isfinite(estimates.beta_se).all()
 
 
-@pytest.mark.parametrize("number", range(40))
-def test_forty_random_starts(cereal, number):
-    ends_at_the_minimum(cereal, starting_values(cereal, 40, seed=7)[number])
-
-
 @pytest.mark.slow
 def test_two_hundred_random_starts(cereal):
     for start in starting_values(cereal, 200, seed=2):

@@ -24,7 +24,7 @@ def live(picture, controls, presets=None):
     ipywidgets.VBox
         Sliders, buttons, image. `box.picture` and `box.controls` are kept for tests and for the curious.
     """
-    image = ipw.Image(format="png", layout=ipw.Layout(width="100%", max_width="1000px"))
+    image = ipw.Image(format="png", layout=ipw.Layout(max_width="100%", align_self="flex-start"))
     paused = []
 
     def redraw(change=None):
