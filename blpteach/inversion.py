@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import InputError, listing
-from .utility import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, log_sum_exp,
-                      log_weighted_probabilities, market_shares)
+from .utility import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, log_shares,
+                      log_sum_exp, log_weighted_probabilities, market_shares)
 
 TOLERANCE = 1e-13
 LONGEST_LEAP = 1e6                                              # step length of SQUAREM, a guard against division by zero
@@ -208,11 +208,11 @@ def squarem(update, delta, tolerance=TOLERANCE, max_iterations=100):
     return two, residuals
 
 
-def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, largest_step=2.0):
+def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, first_step=2.0):
     """Newton's method on log shares (2.5): `delta <- delta + (d log s / d delta)^-1 (log S - log s(delta))`.
 
-    It works in logarithms throughout, so that nothing overflows, and clips each step: from far away the full step
-    overshoots.
+    It works in logarithms throughout, so that nothing overflows. From far away the full step overshoots, so a step is shortened
+    to a length that doubles after a success and shrinks to a quarter after a failure to lower the largest gap.
 
     Parameters
     ----------
@@ -220,28 +220,42 @@ def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, 
         As in `invert_shares`.
     delta : array (..., J)
         Starting value.
-    largest_step : float
-        Bound on each element of a step, in utils.
+    first_step : float
+        Largest element of the first step, in utils.
 
     Returns
     -------
     delta, residuals
-        As in `iterate`; a residual is the largest element of the unclipped step.
+        As in `iterate`; a residual is the largest element of the full step, zero where shares agree to the last digit.
     """
-    residuals = []
+    gap, slope = log_share_gap(shares, mu, weights, delta)
+    longest, residuals = np.full(delta.shape[:-1], first_step), []           # a step length for each market
     while len(residuals) < max_iterations:
-        log_wP = log_weighted_probabilities(delta, mu, weights)  # (..., J, I)
-        log_s = log_sum_exp(log_wP)
-        B = np.exp(log_wP - log_s[..., None])
-        slope = log_share_jacobian(choice_probabilities(delta, mu), B)
-        gap = np.log(shares) - log_s
         step = solve_or_nan(slope, gap)
-        delta = delta + np.clip(step, -largest_step, largest_step)
-        exact = abs(gap).max(-1) <= rounding(mu)                # shares agree to the last digit: no step improves them
+        exact = abs(gap).max(-1) <= rounding(mu)
         residuals.append(np.where(exact, 0.0, relative_change(delta + step, delta)))
-        if (residuals[-1] <= np.maximum(tolerance, rounding(mu))).all() or np.isnan(residuals[-1]).all():
+        if (residuals[-1] <= tolerance).all() or np.isnan(residuals[-1]).all():
             break
+        trial = delta + step * np.minimum(1, longest / abs(step).max(-1))[..., None]
+        trial_gap, trial_slope = log_share_gap(shares, mu, weights, trial)
+        better = abs(trial_gap).max(-1) < abs(gap).max(-1)      # (...)
+        delta, gap = np.where(better[..., None], trial, delta), np.where(better[..., None], trial_gap, gap)
+        slope = np.where(better[..., None, None], trial_slope, slope)
+        longest = longest * np.where(better, 2, 0.25)
     return delta, residuals
+
+
+def log_share_gap(shares, mu, weights, delta):
+    """`log S - log s(delta)` (..., J) and its slope `d log s / d delta` (..., J, J), by logarithms alone."""
+    log_wP = log_weighted_probabilities(delta, mu, weights)     # (..., J, I)
+    log_s = log_sum_exp(log_wP)
+    B = np.exp(log_wP - log_s[..., None])
+    return np.log(shares) - log_s, log_share_jacobian(choice_probabilities(delta, mu), B)
+
+
+def rounding(mu):
+    """Differences in log shares (...) that double precision can't resolve, since utilities are as large as |mu|."""
+    return np.minimum(16 * np.finfo(float).eps * (1 + abs(mu).max((-2, -1))), 1e-9)
 
 
 def solve_or_nan(A, b):
@@ -296,18 +310,28 @@ def invert_shares(shares, mu, weights, method="default", corrected=True, toleran
     """
     if method not in METHODS:
         raise InputError(f"Step 2: there is no inversion method {method!r}; choose one of {', '.join(METHODS)}.")
+    shares, mu, weights = same_markets(shares, mu, weights)
     check_invertible(shares, weights)
     start = logit_delta(shares, weights) if start is None else start
     limits = {} if max_iterations is None else {"max_iterations": max_iterations}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):      # not finite means not converged, and is reported
         delta, residuals = METHODS[method](shares, mu, weights, start, corrected, tolerance, limits)
-    converged = (residuals[-1] <= np.maximum(tolerance, rounding(mu))) & np.isfinite(delta).all(-1)
+        converged = (residuals[-1] <= tolerance) & np.isfinite(delta).all(-1)
+        if wild(mu).any():                                      # exp(mu) loses digits there: believe the shares alone
+            converged &= abs(np.log(shares) - log_shares(delta, mu, weights)).max(-1) <= 1e-9
     return Inversion(delta, converged, len(residuals), np.array(residuals), method)
 
 
-def rounding(mu):
-    """Differences (...) that double precision can't resolve, since utilities are as large as |mu|."""
-    return 16 * np.finfo(float).eps * (1 + abs(mu).max((-2, -1)))
+def same_markets(shares, mu, weights):
+    """The three arrays with the same leading axes."""
+    leading = np.broadcast_shapes(shares.shape[:-1], mu.shape[:-2], weights.shape[:-1])
+    return (np.broadcast_to(shares, leading + shares.shape[-1:]), np.broadcast_to(mu, leading + mu.shape[-2:]),
+            np.broadcast_to(weights, leading + weights.shape[-1:]))
+
+
+def wild(mu):
+    """Markets (...) in which exp(mu) comes near the ends of double precision; NaN counts."""
+    return ~(abs(mu).max((-2, -1)) < 500)
 
 
 def check_invertible(shares, weights):
@@ -338,9 +362,9 @@ def by_newton(shares, mu, weights, start, corrected, tolerance, limits):
 
 
 def by_default(shares, mu, weights, start, corrected, tolerance, limits):
-    """SQUAREM; where it has not converged (slow, or exp(mu) out of range), Newton from where it ended."""
+    """SQUAREM; where it has not converged, or exp(mu) is out of range, Newton from where it ended."""
     delta, residuals = squarem(exp_contraction(shares, mu, weights, corrected), start, tolerance, **limits)
-    left = ~(residuals[-1] <= tolerance)                        # NaN counts as left
+    left = ~(residuals[-1] <= tolerance) | wild(mu)             # NaN counts as left
     if left.any():
         delta = np.where(np.isfinite(delta), delta, start)
         delta[left], last = newton(shares[left], mu[left], weights[left], delta[left], tolerance)

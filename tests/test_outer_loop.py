@@ -37,13 +37,13 @@ def objective_of(problem, sigma, pi):
 
 # Parameters ----------------------------------------------------------------------------------------------------------------
 
-def test_theta2_is_sigma_by_columns_of_the_lower_triangle_then_pi_by_rows(nevo):
+def test_theta2_is_the_lower_triangle_of_sigma_by_rows_then_pi_by_rows(nevo):
     problem, _ = nevo
-    sigma = np.array([[1, 0, 0, 0], [2, 5, 0, 0], [3, 6, 8, 0], [4, 7, 9, 10.0]])
+    sigma = np.array([[1, 0, 0, 0], [2, 3, 0, 0], [4, 5, 6, 0], [7, 8, 9, 10.0]])
     pi = np.arange(11.0, 27).reshape(4, 4)
     free = problem.theta2(sigma, pi)
     assert_array_equal(free.start, np.arange(1, 27))
-    assert problem.theta2_names(free)[:3] == ["sigma[1, nodes0]", "sigma[prices, nodes0]", "sigma[sugar, nodes0]"]
+    assert problem.theta2_names(free)[:3] == ["sigma[1, nodes0]", "sigma[prices, nodes0]", "sigma[prices, nodes1]"]
     assert problem.theta2_names(free)[10:12] == ["pi[1, income]", "pi[1, income_squared]"]
     assert_array_equal(free.matrix(free.start), np.hstack([sigma, pi]))
 
