@@ -1,12 +1,11 @@
 """Formulas to arrays: `"1 + prices + sugar"` and a table become a matrix with named columns."""
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 import numpy as np
 
 from .errors import InputError, listing
-
-STEP = 1e-30                                                    # of the complex-step derivative: no rounding error at any size
 
 
 @dataclass(frozen=True)
@@ -18,6 +17,8 @@ class Design:
     values : array (N, K)
     names : list of K strings
         The constant is called `1`.
+    endogenous : bool array (K,)
+        Columns whose term has `prices` in it.
     price_slope : array (N, K)
         Derivative of each column in `prices`, row by row.
     price_curved : bool array (K,)
@@ -25,16 +26,12 @@ class Design:
     """
     values: np.ndarray
     names: list
+    endogenous: np.ndarray
     price_slope: np.ndarray
     price_curved: np.ndarray
 
-    @property
-    def endogenous(self):
-        """Columns (K,) that move with price."""
-        return (self.price_slope != 0).any(0)
 
-
-def design(formula, table, argument, where=None):
+def design(formula, table, argument, where):
     """Evaluate a formula on a table.
 
     Parameters
@@ -44,7 +41,7 @@ def design(formula, table, argument, where=None):
     table : DataFrame
     argument : str
         Which argument of `Problem` this is, for error messages.
-    where : Series, optional
+    where : Series
         Market of each row, for error messages.
 
     Returns
@@ -58,29 +55,58 @@ def design(formula, table, argument, where=None):
     """
     if formula is None:
         none = np.empty((len(table), 0))
-        return Design(none, [], none, np.empty(0, bool))
+        return Design(none, [], np.empty(0, bool), none, np.empty(0, bool))
     check_variables(formula, table, argument, where)
-    if "prices" not in table:
-        values, names = model_matrix(formula, table, argument)
-        check_finite(values, names, argument, where)
-        return Design(values, names, np.zeros_like(values), np.zeros(len(names), bool))
-    values, names = model_matrix(formula, table.assign(prices=table["prices"] + STEP * 1j), argument)
-    slope = values.imag / STEP
-    elsewhere, _ = model_matrix(formula, table.assign(prices=1.5 * table["prices"] + STEP * 1j), argument)
-    curved = (abs(elsewhere.imag / STEP - slope) > 1e-9 * (1 + abs(slope))).any(0)
-    check_finite(values.real, names, argument, where)
-    return Design(values.real.copy(), names, slope, curved)
+    matrix = model_matrix(formula, table, argument)
+    values, spec = as_array(matrix), matrix.model_spec
+    names = ["1" if name == "Intercept" else name for name in spec.column_names]
+    check_finite(values, names, argument, where)
+    endogenous = np.zeros(len(names), bool)
+    for term, columns in spec.term_indices.items():
+        endogenous[columns] = "prices" in spec.term_variables[term]
+    slope, curved = price_derivative(spec, table, values) if endogenous.any() else (np.zeros_like(values), np.zeros(len(names), bool))
+    return Design(values, names, endogenous, slope, curved)
+
+
+def price_derivative(spec, table, values, near=6e-6):
+    """Derivative (N, K) of each column in prices, and which columns (K,) are curved.
+
+    From half to one and a half times the price the slope of a linear column has no error but rounding; a curved column gets a
+    central difference. What a transformation has learnt from the data, such as the mean in `center(prices)`, stays.
+    """
+    prices = table["prices"].to_numpy(float)
+    unit = np.where(prices == 0, 1, prices)[:, None]            # (N, 1)
+
+    def at(step):
+        return as_array(spec.get_model_matrix(table.assign(prices=prices + step * unit[:, 0])))
+    below, above = at(-0.5), at(0.5)
+    slope = (above - below) / unit
+    curved = ~(abs(below + above - 2 * values) <= 1e-9 * (abs(below) + abs(above))).all(0)
+    if curved.any():
+        slope[:, curved] = ((at(near) - at(-near)) / (2 * near * unit))[:, curved]
+    return slope, curved
 
 
 def model_matrix(formula, table, argument):
-    """Values and column names; the package's own words for a formula that can't be read."""
-    from formulaic import Formula
+    """formulaic's model matrix; the package's own words for a formula that can't be read."""
+    from formulaic import Formula                               # only here: most of an import of blpteach needs no formulas
     try:
         matrix = Formula(formula).get_model_matrix(table, context={"np": np}, na_action="ignore")
     except Exception as error:
-        raise InputError(f"{argument}={formula!r} can't be evaluated: {error}") from error
-    names = ["1" if name == "Intercept" else name for name in matrix.columns]
-    return np.column_stack([np.asarray(matrix[column]) for column in matrix.columns]) if names else np.empty((len(table), 0)), names
+        raise InputError(f"{argument}={formula!r} can't be evaluated: {plain(error)}") from error
+    if not hasattr(matrix, "columns"):
+        raise InputError(f"{argument}={formula!r} has several parts; give one formula, without ~ and |.")
+    return matrix
+
+
+def as_array(matrix):
+    """Values (N, K) of a model matrix."""
+    return np.asarray(matrix, float).reshape(len(matrix), -1)
+
+
+def plain(error):
+    """An error's text without the colours of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", str(error))
 
 
 def check_variables(formula, table, argument, where):
@@ -90,32 +116,35 @@ def check_variables(formula, table, argument, where):
         parsed = Formula(formula)
         variables = parsed.required_variables
     except Exception as error:
-        raise InputError(f"{argument}={formula!r} is not a formula: {error}") from error
+        raise InputError(f"{argument}={formula!r} is not a formula: {plain(error)}") from error
     if hasattr(parsed, "lhs"):
         raise InputError(f"{argument}={formula!r} has a left-hand side; the left-hand side is always delta. Give what stands right of ~.")
+    which = "agents" if argument == "demographics" else "products"
     for name in sorted(variables):
         if name not in table:
-            raise InputError(f"{argument}={formula!r} uses `{name}`, which is not a column of the table. {suggestion(name, table)}")
+            raise InputError(f"{argument}={formula!r} uses `{name}`, which is not a column of {which}. {suggestion(name, table)}")
         if name == "shares":
             raise InputError(f"{argument}={formula!r} uses `shares` as a regressor. Shares are the outcome that the model explains: "
                              "take them out of the formula.")
-        check_complete(table, name, where)
+        check_complete(table, name, where, which)
 
 
 def suggestion(name, table):
     """A remedy for a name that is not there."""
     columns = [str(column) for column in table.columns]
     close = get_close_matches(name, columns, n=1, cutoff=0.6)
-    return f"Did you mean `{close[0]}`?" if close else f"The table has: {listing(columns, 12)}."
+    return f"Did you mean `{close[0]}`?" if close else f"There are: {listing(columns, 12)}."
 
 
-def check_complete(table, name, where):
-    """No missing value in a column."""
+def check_complete(table, name, where, which="products"):
+    """One column of that name, and no missing value in it."""
+    if table[name].ndim > 1:
+        raise InputError(f"{which} has the column `{name}` twice. Drop or rename one.")
     missing = table[name].isna().to_numpy()
     if missing.any():
-        place = f", in market(s) {listing(where[missing].unique())}" if where is not None else ""
-        raise InputError(f"Column `{name}` has {missing.sum()} missing value(s){place}. Fill them in, or drop those rows before "
-                         "shares are computed (dropping a product later changes the market).")
+        remedy = ("Fill them in, or drop those rows before shares are computed (dropping a product later changes the market)." if which == "products"
+                  else "Fill them in, or drop those consumer types and let the weights of the others sum to one again.")
+        raise InputError(f"Column `{name}` of {which} has {missing.sum()} missing value(s), in market(s) {listing(where[missing].unique())}. {remedy}")
 
 
 def check_finite(values, names, argument, where):
@@ -123,6 +152,5 @@ def check_finite(values, names, argument, where):
     bad = ~np.isfinite(values)
     if bad.any():
         column = names[np.flatnonzero(bad.any(0))[0]]
-        place = f", in market(s) {listing(where[bad.any(1)].unique())}" if where is not None else ""
-        raise InputError(f"{argument}: the column `{column}` is not finite in {bad.any(1).sum()} row(s){place}. "
+        raise InputError(f"{argument}: the column `{column}` is not finite in {bad.any(1).sum()} row(s), in market(s) {listing(where[bad.any(1)].unique())}. "
                          "A logarithm or a quotient of zero is the usual reason.")

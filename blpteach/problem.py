@@ -15,6 +15,7 @@ from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, random_sta
 from .progress import Progress
 
 KINDS = ("robust", "clustered", "unadjusted")
+MINIMIZERS = ("bfgs", "l-bfgs-b", "nelder-mead", "powell", "cg", "newton-cg", "tnc", "cobyla", "cobyqa", "slsqp", "trust-constr")
 
 
 class Problem:
@@ -69,7 +70,7 @@ class Problem:
     def __init__(self, products, agents=None, *, linear, random=None, demographics=None, absorb=None, instruments=None,
                  integration=None, clusters=None):
         check.check_products(products)
-        self.products = products
+        self.products = products = products.copy()              # what happens to the table later is of no account
         self.market_ids = products["market_ids"]
         self.markets, self.market_labels = pd.factorize(self.market_ids)     # (N,), (T,)
         self.shares = products["shares"].to_numpy(float)
@@ -95,8 +96,6 @@ class Problem:
         self.K1, self.K2 = len(self.X1_names), len(self.X2_names)
         if self.K1 == 0:
             raise InputError(f"linear={linear!r} has no columns. Give at least one mean taste.")
-        if self.K2:
-            check.check_not_collinear(self.X2.values, self.X2_names, "random")
 
     def _read_instruments(self, instruments):
         endogenous = [name for name, moves in zip(self.X1_names, self.linear.endogenous) if moves]
@@ -221,6 +220,10 @@ class Problem:
         -------
         Estimates
         """
+        if method != "gauss-newton" and str(method).lower() not in MINIMIZERS:
+            raise InputError(f"method={method!r}: choose 'gauss-newton' or a method of scipy.optimize.minimize: {listing(MINIMIZERS, 20)}.")
+        if starts < 0 or int(starts) != starts:
+            raise InputError(f"starts={starts!r}: how many more starting values is a whole number, not negative.")
         search = gauss_newton if method == "gauss-newton" else minimize_by(method)
         return self._fit(sigma, pi, steps, weighting, errors, center, search, options, starts, seed, Progress(progress))
 

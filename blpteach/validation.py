@@ -18,12 +18,19 @@ def check_products(products):
         if name not in products:
             raise InputError(f"products has no column `{name}`. {suggestion(name, products)} Rename it: "
                              f"products.rename(columns={{...: '{name}'}}).")
-    if products["market_ids"].isna().any():
-        rows = np.flatnonzero(products["market_ids"].isna())
-        raise InputError(f"Column `market_ids` has {len(rows)} missing value(s), in row(s) {listing(rows)}. Every product needs its market.")
+    check_market_ids(products, "products")
     for name in ("shares", "prices"):
         check_complete(products, name, products["market_ids"])
         check_numeric(products, name, "products")
+
+
+def check_market_ids(table, which):
+    """One column `market_ids` without missing values."""
+    if table["market_ids"].ndim > 1:
+        raise InputError(f"{which} has the column `market_ids` twice. Drop or rename one.")
+    rows = np.flatnonzero(table["market_ids"].isna())
+    if len(rows):
+        raise InputError(f"Column `market_ids` of {which} has {len(rows)} missing value(s), in row(s) {listing(rows)}. Every row needs its market.")
 
 
 def check_numeric(table, name, which):
@@ -56,6 +63,7 @@ def check_agents(agents, product_markets, columns):
         raise InputError(f"agents must be a pandas DataFrame with a row for each consumer type and market, not a {type(agents).__name__}.")
     if "market_ids" not in agents:
         raise InputError(f"agents has no column `market_ids`. {suggestion('market_ids', agents)}")
+    check_market_ids(agents, "agents")
     missing = product_markets[~product_markets.isin(agents["market_ids"])]
     if len(missing):
         kinds = "" if agents["market_ids"].dtype == product_markets.dtype else \
@@ -65,7 +73,7 @@ def check_agents(agents, product_markets, columns):
     for name in columns:
         if name not in agents:
             raise InputError(f"agents has no column `{name}`. {suggestion(name, agents)}")
-        check_complete(agents, name, agents["market_ids"])
+        check_complete(agents, name, agents["market_ids"], "agents")
         check_numeric(agents, name, "agents")
 
 
@@ -93,6 +101,8 @@ def check_instruments(products, instruments, endogenous):
         instruments = [instruments]
     found = [c for c in products.columns if str(c).startswith("demand_instruments")] if instruments is None else list(instruments)
     for name in found:
+        if name == "shares":
+            raise InputError("instruments: `shares` can't be an instrument: shares are the outcome that the model explains. Take it out.")
         if name not in products:
             raise InputError(f"instruments: products has no column `{name}`. {suggestion(name, products)}")
         check_complete(products, name, products["market_ids"])
@@ -165,6 +175,8 @@ def parameter_matrix(values, rows, columns, name, lower=False):
         raise InputError(f"{name} must be a matrix of numbers ({what}): {error}") from error
     if lower and values.ndim == 1 and len(values) == shape[0] <= shape[1]:
         values = np.diag(values)                                # a vector means a diagonal
+    if lower and values.shape == (shape[0], shape[0]) and np.isfinite(values).all() and np.triu(values, 1).any():
+        raise InputError(f"{name} has elements above its diagonal. Only the variance sigma sigma' matters, so it is taken lower-triangular.")
     if lower and values.shape == (shape[0], shape[0]) and shape[0] < shape[1]:
         values = np.pad(values, ((0, 0), (0, shape[1] - shape[0])))          # nodes that are not needed
     if values.shape != shape:
@@ -172,6 +184,4 @@ def parameter_matrix(values, rows, columns, name, lower=False):
         raise InputError(f"{name} has shape {values.shape}; it must have shape {shape}, {what}{vector}.")
     if not np.isfinite(values).all():
         raise InputError(f"{name} has a starting value that is not finite, in the row of {rows[np.argwhere(~np.isfinite(values))[0][0]]}.")
-    if lower and shape[0] == shape[1] and np.triu(values, 1).any():
-        raise InputError(f"{name} has elements above its diagonal. Only the variance sigma sigma' matters, so it is taken lower-triangular.")
     return values

@@ -1,0 +1,332 @@
+"""Pictures of lesson 01: who loses buyers, how tastes vary, how well an integral is approximated, who buys, and diversion."""
+import numpy as np
+from matplotlib.ticker import PercentFormatter
+from scipy.stats import norm
+
+from ..integration import gauss_hermite, halton, monte_carlo, sobol
+from ..inversion import invert_shares
+from ..utility import buyers, choice_probabilities, market_shares, taste_deviations
+from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, TRUTH, Picture
+
+
+class Losses(Picture):
+    """The part of its buyers that each rival loses, against its sugar.
+
+    Parameters
+    ----------
+    sugar : array (R,)
+        Sugar of each rival.
+    names : list of str
+        Labels of the rivals; an empty one is not written.
+    product : str
+        The product that became cheaper.
+    unit : str
+        Of sugar.
+    """
+    size = (9.5, 4.2)
+
+    def __init__(self, sugar, names, product, unit="grams in a serving", **values):
+        self.sugar, self.names, self.product, self.unit = np.asarray(sugar, float), names, product, unit
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """A line at the logit's answer, a point for each rival."""
+        self.axes = axes = figure.subplots()
+        self.line = axes.axhline(0, color=TRUTH, ls="--", label="logit: the same for all")
+        self.points, = axes.plot(self.sugar, 0 * self.sugar, "o", color=PRODUCT, ms=10, label="with the tastes of the text")
+        self.labels = [axes.annotate(name, (x, 0), xytext=(9, 7), textcoords="offset points") for x, name in zip(self.sugar, self.names)]
+        axes.set(xlabel=f"sugar of the rival ({self.unit})", ylabel="buyers lost", ylim=(0, 0.65),
+                 xlim=(-0.02 * self.sugar.max(), 1.12 * self.sugar.max()))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+    def update(self, logit=None, tastes=None):
+        """Fractions of their buyers that rivals lose: one number in the logit, (R,) with tastes; without tastes, the logit's."""
+        if logit is not None:
+            self.logit = logit
+        heights = np.full(len(self.sugar), self.logit) if tastes is None else tastes
+        self.line.set_ydata([self.logit] * 2)
+        self.points.set_ydata(heights)
+        self.points.set_label("each rival" if tastes is None else "with random tastes")
+        for label, x, height in zip(self.labels, self.sugar, heights):
+            label.xy = (x, height)
+        finding = (f"every rival loses {100 * self.logit:.0f} %" if np.ptp(heights) < 1e-6 else
+                   f"rivals lose from {100 * heights.min():.0f} to {100 * heights.max():.0f} % of their buyers")
+        self.axes.set_title(f"{self.product} at half price: {finding}", loc="left")
+        self.axes.legend(loc="upper left")
+
+
+class TasteCloud(Picture):
+    """Tastes of simulated consumers for two characteristics, and the ellipse that holds 95 percent of them.
+
+    Parameters
+    ----------
+    nodes : array (n, 2)
+        Independent standard normal draws.
+    names : (str, str)
+        The two characteristics.
+    """
+    size = (6.4, 4.6)
+
+    def __init__(self, nodes, names, **values):
+        self.nodes, self.names = nodes, names
+        angle = np.linspace(0, 2 * np.pi, 181)
+        self.circle = np.sqrt(-2 * np.log(0.05)) * np.column_stack([np.cos(angle), np.sin(angle)])
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """Points and an ellipse."""
+        self.axes = axes = figure.subplots()
+        self.points, = axes.plot([], [], ".", color=RIVAL, ms=4, alpha=0.5)
+        self.ellipse, = axes.plot([], [], color=PRODUCT, label="95 % of consumers")
+        axes.set(xlabel=f"taste for {self.names[0]}, less the mean (utils)", ylabel=f"taste for {self.names[1]}, less the mean (utils)",
+                 xlim=(-7, 7), ylim=(-7, 7))
+        axes.legend(loc="upper right")
+
+    def update(self, sigma=None):
+        """Lower-triangular sigma (2, 2)."""
+        self.sigma = np.eye(2) if sigma is None else sigma
+        self.points.set_data(*(self.nodes @ self.sigma.T).T)
+        self.ellipse.set_data(*(self.circle @ self.sigma.T).T)
+        cov = self.sigma @ self.sigma.T
+        self.axes.set_title(f"Correlation of the two tastes: {cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1]):+.2f}", loc="left")
+
+
+class PriceSlopes(Picture):
+    """How consumer types' utility falls with price.
+
+    Parameters
+    ----------
+    alpha : array (n,)
+        Price coefficients, in utils per dollar.
+    """
+    size = (9.5, 3.6)
+
+    def __init__(self, alpha, **values):
+        self.alpha = np.ravel(alpha)
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """A histogram with mean and median."""
+        self.axes = axes = figure.subplots()
+        self.bars = axes.hist(self.alpha, bins=np.arange(-500, 1, 10), color=RIVAL)[2]
+        mean, median = self.alpha.mean(), np.median(self.alpha)
+        axes.axvline(mean, color=HIGHLIGHT, label=f"mean {mean:.1f}")
+        axes.axvline(median, color=TRUTH, ls="--", label=f"median {median:.1f}")
+        below = (self.alpha < -500).sum()
+        axes.set(xlabel="price coefficient of a type (utils per dollar)", ylabel="consumer types", xlim=(-500, 5))
+        axes.legend(loc="upper left", title=f"{below} types are left of -500", alignment="left")
+
+    def update(self, market=None):
+        """Title only: nothing moves."""
+        self.axes.set_title(f"How much do {len(self.alpha)} consumer types mind the price? Few mind it much more than most", loc="left")
+
+
+RULES = (("Monte Carlo", monte_carlo, "o-", HIGHLIGHT), ("scrambled Halton", halton, "s-", PRODUCT), ("scrambled Sobol", sobol, "^-", SECOND))
+
+
+class IntegrationErrors(Picture):
+    """Error of simulated market shares against the number of nodes, rule by rule.
+
+    Parameters
+    ----------
+    delta : array (J,)
+    X2 : array (J, 2)
+    Gamma : array (2, 2)
+    seeds : int
+        Repetitions of each draw rule.
+    """
+    size = (9.5, 4.8)
+
+    def __init__(self, delta, X2, Gamma, seeds=12, **values):
+        self.delta, self.X2, self.Gamma, self.seeds = delta, X2, Gamma, seeds
+        self.sizes, self.points = 2 ** np.arange(4, 13), np.array([3, 4, 5, 7, 9, 12, 16, 24, 32, 48, 64])
+        super().__init__(**values)
+
+    def shares(self, rule):
+        """Market shares (J,) by one rule."""
+        nodes, weights = rule.nodes_and_weights(1, self.X2.shape[1])
+        return market_shares(self.delta, taste_deviations(self.X2, nodes[0], self.Gamma), weights[0])
+
+    def error(self, rules):
+        """Root mean squared error over products and rules."""
+        return np.sqrt(np.mean([(self.shares(rule) - self.exact) ** 2 for rule in rules]))
+
+    def compute(self):
+        """Errors of each rule by number of nodes, and the slopes of their logarithms."""
+        self.exact = self.shares(gauss_hermite(120))
+        self.errors = {name: np.array([self.error([rule(n, seed=seed) for seed in range(self.seeds)]) for n in self.sizes])
+                       for name, rule, *_ in RULES}
+        self.errors["Gauss-Hermite"] = np.array([self.error([gauss_hermite(q)]) for q in self.points])
+        self.slopes = {name: np.polyfit(np.log(self.sizes), np.log(self.errors[name]), 1)[0] for name, *_ in RULES}
+
+    def draw(self, figure):
+        """A line for each rule on logarithmic axes."""
+        self.axes = axes = figure.subplots()
+        self.lines = {name: axes.loglog(self.sizes, 1 + 0 * self.sizes, style, color=colour)[0] for name, _, style, colour in RULES}
+        self.lines["Gauss-Hermite"] = axes.loglog(self.points**2, 1 + 0 * self.points, "D-", color=FOURTH)[0]
+        axes.set(xlabel="number of nodes", ylabel="error of a market share", ylim=(1e-10, 0.1), xlim=(8, 6000),
+                 title="How many nodes for how small an error? It depends on the rule")
+
+    def update(self, scale=None):
+        """All of Gamma times `scale`."""
+        if scale is not None:
+            self.Gamma = scale * self.Gamma
+        self.compute()
+        for name, line in self.lines.items():
+            line.set_ydata(self.errors[name])
+            line.set_label(f"{name}: slope {self.slopes[name]:.2f}" if name in self.slopes else "Gauss-Hermite product: no fixed slope")
+        self.axes.legend(loc="lower left")
+
+
+class DrawnOnce(Picture):
+    """A market share as sigma moves, with nodes drawn once and with nodes drawn anew at every value.
+
+    Parameters
+    ----------
+    share : function
+        From sigma and nodes (I, 1) to the share.
+    size : int
+        Draws.
+    """
+    size = (9.5, 3.6)
+
+    def __init__(self, share, size=200, **values):
+        self.share, self.count = share, size
+        self.sigmas = np.linspace(1, 2, 51)
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """Two lines."""
+        self.axes = axes = figure.subplots()
+        self.anew, = axes.plot(self.sigmas, 0 * self.sigmas, "o-", color=HIGHLIGHT, lw=1, ms=4, label="drawn anew at every sigma")
+        self.once, = axes.plot(self.sigmas, 0 * self.sigmas, color=PRODUCT, label="drawn once")
+        axes.set(xlabel="sigma on sugar (utils per 10 grams)", ylabel="share of Stars",
+                 title="What would a search over sigma see?")
+        axes.legend(loc="upper left")
+
+    def update(self, seed=0):
+        """Seed of the nodes that are drawn once, and of the first of the others."""
+        nodes = [monte_carlo(self.count, seed=seed + k).draws(self.count, 1) for k in range(len(self.sigmas))]
+        self.once.set_ydata([self.share(sigma, nodes[0]) for sigma in self.sigmas])
+        self.anew.set_ydata([self.share(sigma, fresh) for sigma, fresh in zip(self.sigmas, nodes)])
+        self.axes.relim()
+        self.axes.autoscale_view(scalex=False)
+
+
+class Buyers(Picture):
+    """Density of one taste among everyone, among the buyers of some products, and among those who buy nothing.
+
+    Parameters
+    ----------
+    shares : array (J,)
+        Observed shares; delta is inverted anew for each sigma.
+    x : array (J,)
+        The characteristic.
+    products : dict
+        From label to position, two products.
+    """
+    size = (9.5, 3.9)
+
+    def __init__(self, shares, x, products, name="sugar", **values):
+        self.shares, self.x, self.products, self.name = shares, x, products, name
+        self.nu = np.linspace(-4, 4, 161)
+        self.weights = norm.pdf(self.nu) / norm.pdf(self.nu).sum()
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """Lines."""
+        self.axes = axes = figure.subplots()
+        everyone, = axes.plot(self.nu, norm.pdf(self.nu), color=TRUTH, ls="--", lw=1.6, label="all consumers")
+        styles = zip(self.products, (HIGHLIGHT, PRODUCT))
+        self.lines = {label: axes.plot(self.nu, 0 * self.nu, color=colour)[0] for label, colour in styles}
+        self.nothing, = axes.plot(self.nu, 0 * self.nu, color=OUTSIDE, ls="-.")
+        axes.set(xlabel=f"taste for {self.name}, nu (standard deviations)", ylabel="density", ylim=(0, 0.72), xlim=(-3.5, 3.9))
+
+    def update(self, sigma=None):
+        """Standard deviation of the taste, in utils per unit of x."""
+        self.sigma = 2.0 if sigma is None else sigma
+        mu = self.sigma * np.outer(self.x, self.nu)
+        P = choice_probabilities(invert_shares(self.shares, mu, self.weights).delta, mu)
+        B, step = buyers(P, self.weights), self.nu[1] - self.nu[0]
+        outside = self.weights * (1 - P.sum(0))
+        for line, density, label in [*((line, B[self.products[label]], f"buyers of {label}") for label, line in self.lines.items()),
+                                     (self.nothing, outside / outside.sum(), "buy nothing")]:
+            line.set_ydata(density / step)
+            line.set_label(f"{label}: mean {density @ self.nu:+.2f}")
+        self.axes.set_title("Who buys what? Each product has its own crowd" if self.sigma else "With sigma = 0 all crowds are alike", loc="left")
+        self.axes.legend(loc="upper right")
+
+
+class Diversion(Picture):
+    """Where the new buyers of a cheaper product come from, and the types behind it.
+
+    Parameters
+    ----------
+    names : list of str
+    shares, prices, sugar, group : arrays (J,)
+        `group` is a dummy. The product that becomes cheaper is the first.
+    beta_price : float
+        Utils per unit of price, the same for all.
+    size : int
+        Consumer types, scrambled Halton.
+    """
+    size = (12, 4.8)
+
+    def __init__(self, names, shares, prices, sugar, group, beta_price, size=500, **values):
+        self.names, self.shares, self.prices, self.group, self.beta_price = names, shares, prices, group, beta_price
+        self.sugar = sugar
+        self.X2 = np.column_stack([np.ones(len(shares)), sugar, group])
+        nodes, weights = halton(size, seed=0).nodes_and_weights(1, 3)
+        self.nodes, self.weights = nodes[0], weights[0]
+        self.values = {"sigma_constant": 0.0, "sigma_sugar": 2.0, "sigma_group": 0.0, "cut": 50}
+        super().__init__(**values)
+
+    def outcome(self):
+        """Choice probabilities (J, I) before the cut, and the shares (J,) after it; before it they are the observed ones."""
+        v = self.values
+        mu = taste_deviations(self.X2, self.nodes, np.diag([v["sigma_constant"], v["sigma_sugar"], v["sigma_group"]]))
+        delta = invert_shares(self.shares, mu, self.weights).delta
+        cheaper = delta.copy()
+        cheaper[0] -= self.beta_price * self.prices[0] * v["cut"] / 100
+        return choice_probabilities(delta, mu), market_shares(cheaper, mu, self.weights)
+
+    def draw(self, figure):
+        """Bars with the logit's markers on the left, types on the right."""
+        self.left, self.right = figure.subplots(1, 2, width_ratios=(1.9, 1))
+        labels = [f"{name}\n{10 * x:.0f} g" for name, x in zip(self.names[1:], self.sugar[1:])] + ["outside\ngood"]
+        colours = [HIGHLIGHT if member else PRODUCT for member in self.group[1:]] + [OUTSIDE]
+        self.bars = self.left.bar(labels, np.zeros(len(labels)), color=colours, width=0.62)
+        self.logit = np.append(self.shares[1:], 1 - self.shares.sum()) / (1 - self.shares[0])
+        self.left.plot(range(len(labels)), self.logit, "_", color=TRUTH, ms=44, mew=2.5, label="logit: proportional to share")
+        self.texts = [self.left.text(k, 0, "", ha="center", va="bottom") for k in range(len(labels))]
+        self.left.set(ylim=(0, 0.8), ylabel=f"part of the new buyers of {self.names[0]}")
+        self.left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        self.left.grid(axis="x", visible=False)
+        self.left.legend(loc="upper left")
+        self.draw_types(self.right)
+
+    def draw_types(self, axes):
+        """Axes of the right panel: every type is a dot, and the logit's only type a cross on the ray of its odds."""
+        a, b = self.shares[self.group == 1].sum(), self.shares[self.group == 0].sum()
+        far = 1 / (a + b)
+        axes.plot([0, a * far], [0, b * far], color=TRUTH, lw=1.2, ls="--", label="the logit's odds")
+        self.types, = axes.plot([], [], "o", color=PRODUCT, ms=5, alpha=0.35, mew=0)
+        axes.plot([0, 1], [1, 0], color=OUTSIDE, lw=1.2)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="buys a sugary cereal (probability)", ylabel="buys a bran cereal (probability)",
+                 title="Each dot is a consumer type")
+        axes.legend(loc="upper right")
+
+    def update(self, sigma_constant=None, sigma_sugar=None, sigma_group=None, cut=None):
+        """Standard deviations of the three tastes, and the price cut in percent."""
+        given = {"sigma_constant": sigma_constant, "sigma_sugar": sigma_sugar, "sigma_group": sigma_group, "cut": cut}
+        self.values.update({name: value for name, value in given.items() if value is not None})
+        P, after = self.outcome()
+        lost = np.append((self.shares - after)[1:], after.sum() - self.shares.sum())
+        self.diversion = lost / (after[0] - self.shares[0])
+        for bar, text, height, logit in zip(self.bars, self.texts, self.diversion, self.logit):
+            bar.set_height(height)
+            text.set(y=max(height, logit) + 0.012, text=f"×{height / logit:.2f}")
+        self.types.set_data(P[self.group == 1].sum(0), P[self.group == 0].sum(0))
+        twin, bran = (self.diversion / self.logit)[[0, 2]]
+        self.left.set_title(f"{self.names[0]} cheaper by {self.values['cut']:.0f} %: {self.names[1]} gives ×{twin:.2f}, "
+                            f"{self.names[3]} ×{bran:.2f} of the logit's answer", loc="left")
