@@ -694,7 +694,8 @@ def test_unused_categories_are_no_markets(tables):
 def test_draws_for_agents_without_weights_take_ids_of_any_kind(tables, ids):
     products, agents = tables
     expected = problem(products, without(agents, "weights"), integration=halton(1, seed=0)).evaluate(SIGMA, PI).objective
-    here = problem(products.astype({"market_ids": ids}), without(agents, "weights").astype({"market_ids": ids}), integration=halton(1, seed=0))
+    here = problem(products.astype({"market_ids": ids}), without(agents, "weights").astype({"market_ids": ids}),
+                   integration=halton(1, seed=0))
     assert_allclose(here.evaluate(SIGMA, PI).objective, expected, rtol=1e-12)
 
 

@@ -342,7 +342,8 @@ def test_arguments_of_the_wrong_shape_are_refused(here, arguments, message):
 @pytest.mark.parametrize("name, value", [("costs", np.nan), ("costs", np.inf), ("costs", "dear"), ("firm_ids", np.nan), ("firm_ids", None),
                                          ("drop", "no"), ("drop", 0.5)])
 def test_values_that_make_no_sense_are_refused(here, name, value):
-    values = list(here.costs() if name == "costs" else here.problem.products["firm_ids"] if name == "firm_ids" else [False] * here.problem.N)
+    now = {"costs": here.costs(), "firm_ids": here.problem.products["firm_ids"], "drop": [False] * here.problem.N}
+    values = list(now[name])
     values[4] = value
     with pytest.raises(InputError, match=f"Step 5: {name}"):
         here.counterfactual(**{name: values})

@@ -138,7 +138,10 @@ class DiversionMap(Picture):
     def draw(self, figure):
         """The map."""
         self.axes = figure.subplots()
-        self.image = heat_map(self.axes, self.names, outside=True)
+        columns = [*self.names, "outside"]
+        self.image = heat_map(self.axes, len(self.names), len(columns))
+        self.axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=SMALL)
+        self.axes.set_yticks(range(len(self.names)), self.names, fontsize=SMALL)
         bar = figure.colorbar(self.image, ax=self.axes, pad=0.02)
         bar.set_label("of 100 who leave the row's product")
         self.axes.set(title=self.title, ylabel="they leave", xlabel="they go to")
@@ -150,15 +153,15 @@ class DiversionMap(Picture):
         self.image.set_data(100 * np.column_stack([inside, np.diagonal(self.ratios)]))
 
 
-def heat_map(axes, names, outside=False):
-    """An empty map with products on both sides; the diagonal is grey."""
-    columns = [*names, "outside"] if outside else names
-    image = axes.imshow(np.zeros((len(names), len(columns))), cmap=SHADES.with_extremes(bad="#e0e0e0", over="#00263a"), vmin=0, vmax=25)
-    size = SMALL if outside else 8.5
-    axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=size)
-    axes.set_yticks(range(len(names)), names, fontsize=size)
+def heat_map(axes, rows, columns):
+    """An empty map of diversion ratios in percent; what is missing is grey."""
     axes.grid(visible=False)
-    return image
+    return axes.imshow(np.zeros((rows, columns)), cmap=SHADES.with_extremes(bad="#e0e0e0", over="#00263a"), vmin=0, vmax=25)
+
+
+def signed(value, digits):
+    """A number with its sign; what rounds to zero has none."""
+    return f"{value:+.{digits}f}" if abs(value) >= 0.5 * 10**-digits else f"{0:.{digits}f}"
 
 
 # One market under a merger -------------------------------------------------------------------------------------------------
@@ -217,7 +220,7 @@ class Merger(Picture):
     models : dict
         From the name of a demand model to its `MarketModel` of the same market.
     """
-    size = (12.5, 5.4)
+    size = (11.6, 4.9)
 
     def __init__(self, models, **values):
         self.models, self.maps = models, {name: model.diversion() for name, model in models.items()}
@@ -231,21 +234,31 @@ class Merger(Picture):
         self.left, self.right = figure.subplots(1, 2, width_ratios=(1.35, 1))
         self.bars = self.left.bar(range(len(self.names)), np.zeros(len(self.names)))
         self.left.axhline(0, color=TRUTH, lw=0.8)
-        self.left.set_xticks(range(len(self.names)), self.names, rotation=90, fontsize=SMALL)
-        self.left.grid(axis="x", visible=False)
+        self.left.set_xticks([])
+        for j, name in enumerate(self.names):                   # texts are drawn in half the time of tick labels
+            self.left.text(j, -0.015, name, rotation=90, ha="center", va="top", fontsize=SMALL, transform=self.left.get_xaxis_transform())
         self.left.set(xlim=(-0.7, len(self.names) - 0.3), ylabel="price change (percent)")
         roles = [Patch(color=HIGHLIGHT, label="acquirer"), Patch(facecolor=FOURTH, hatch="///", label="target"), Patch(color=RIVAL, label="rivals")]
         self.left.legend(handles=roles, ncols=3, loc="upper left", fontsize=11)
         self.numbers = self.left.text(0.01, 0.03, "", transform=self.left.transAxes, va="bottom", fontsize=11.5, linespacing=1.35)
-        self.image = heat_map(self.right, self.names)
-        edges = np.flatnonzero(np.diff(self.firm_ids)) + 0.5
-        for edge in edges:
+        self.left.set_title("What does the merger do to prices?", loc="left")
+        self.draw_map()
+
+    def draw_map(self):
+        """The map by firm, empty: names of products would take long to draw, and stand on the left."""
+        J = len(self.firm_ids)
+        self.image = heat_map(self.right, J, J)
+        edges = np.r_[0, np.flatnonzero(np.diff(self.firm_ids)) + 1, J]
+        for edge in edges[1:-1] - 0.5:
             self.right.axvline(edge, color=OUTSIDE, lw=0.8)
             self.right.axhline(edge, color=OUTSIDE, lw=0.8)
-        self.frames = [self.right.add_patch(Rectangle((0, 0), 1, 1, fill=False, ec=HIGHLIGHT, lw=2.5)) for _ in range(2)]
-        self.right.set(xlabel="they go to")
-        self.left.set_title("What does the merger do to prices?\n", loc="left")
-        self.right.set_title("Where do buyers go when a price rises?\n", loc="left")
+        middles, firms = (edges[:-1] + edges[1:] - 1) / 2, self.firm_ids[edges[:-1]]
+        self.right.set_xticks(middles, firms)
+        self.right.set_yticks(middles, [f"firm {firm}" for firm in firms])
+        self.right.tick_params(length=0)
+        self.frames = [self.right.add_patch(Rectangle((0, 0), 1, 1, fill=False, ec=HIGHLIGHT, lw=2.5, clip_on=False)) for _ in range(2)]
+        self.right.set_title("Who catches those who leave? (darker: more)", loc="left")
+        self.flows = self.right.set_xlabel("they go to\n\n", fontsize=11.5, linespacing=1.35)
 
     def outcome(self):
         """Prices (J,) after the merger, and in cents a consumer the change of consumer surplus and of each firm's profit."""
@@ -262,11 +275,12 @@ class Merger(Picture):
         model, merging = self.models[self.values["demand"]], np.isin(self.firm_ids, (self.values["acquirer"], self.values["target"]))
         prices, surplus, profits = self.outcome()
         self.change = 100 * (prices / model.prices - 1)
+        means = self.change.mean(), self.change[merging].mean(), self.change[~merging].mean()
         self.move_bars()
-        self.numbers.set_text(f"mean price change: {self.change.mean():+.2f} %\n"
-                              f"  merging products {self.change[merging].mean():+.2f} %, rivals {self.change[~merging].mean():+.2f} %\n"
-                              f"consumer surplus: {surplus:+.3f} cents a consumer\n"
-                              f"profits: merging {profits[merging].sum():+.3f}, rivals {profits[~merging].sum():+.3f}")
+        self.numbers.set_text(f"mean price change: {signed(means[0], 2)} %\n"
+                              f"  merging products {signed(means[1], 2)} %, rivals {signed(means[2], 2)} %\n"
+                              f"consumer surplus: {signed(surplus, 3)} cents a consumer\n"
+                              f"profits: merging {signed(profits[merging].sum(), 3)}, rivals {signed(profits[~merging].sum(), 3)}")
         self.move_map()
 
     def move_bars(self):
@@ -289,5 +303,6 @@ class Merger(Picture):
             frame.set_bounds(across[0] - 0.5, down[0] - 0.5, len(across), len(down))
             frame.set_visible(acquirer != target)
         flow = [100 * ratios[np.ix_(a, b)].sum(1).mean() for a, b in ((rows, columns), (columns, rows))]
-        text = f"of 100 who leave firm {acquirer}, {flow[0]:.0f} go to firm {target}; of 100 who leave {target}, {flow[1]:.0f} to {acquirer}"
-        self.right.set_title("Where do buyers go when a price rises?\n" + (text if acquirer != target else "no merger"), loc="left", fontsize=12)
+        lines = [f"of 100 who leave firm {a}'s product, {x:.0f} go to firm {b}" for a, b, x in
+                 ((acquirer, target, flow[0]), (target, acquirer, flow[1]))]
+        self.flows.set_text("they go to\n" + ("\n".join(lines) if acquirer != target else "no merger: one firm\n"))

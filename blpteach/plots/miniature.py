@@ -74,7 +74,7 @@ class Slopes(Picture):
         left, right = self.axes = figure.subplots(1, 2)
         left.scatter(*self.points.T, s=6, color=RIVAL, alpha=0.35, lw=0)
         left.scatter(*self.means.T, s=55, color=PRODUCT, zorder=3, label="averages of the 24 products")
-        left.set(xlabel="price (dollars a serving)", ylabel="mean utility δ (utils)", title="Across products, the expensive are liked more")
+        left.set(xlabel="price (dollars a serving)", ylabel="mean utility δ (utils)", title="Across products, the expensive are not liked less")
         right.scatter(*self.within.T, s=6, color=RIVAL, alpha=0.35, lw=0)
         right.set(xlabel="price less the product's average (dollars)", ylabel="δ less the product's average (utils)",
                   title="Within a product, a higher price sells less")

@@ -51,7 +51,8 @@ import pandas as pd
 import blpteach
 
 products, _ = blpteach.load_cereal()
-products[["market_ids", "product_ids", "firm_ids", "shares", "prices", "sugar", "mushy"]].head(4).round(4)
+columns = ["market_ids", "product_ids", "firm_ids", "shares", "prices", "sugar", "mushy"]
+products[columns].head(4).round(4)
 
 # %% [markdown]
 # The columns, with their units:
@@ -71,7 +72,7 @@ T, J = products["market_ids"].nunique(), products["product_ids"].nunique()
 shares, prices = products["shares"].to_numpy(), products["prices"].to_numpy()
 outside = 1 - products.groupby("market_ids")["shares"].transform("sum").to_numpy()
 assert (T, J, len(products)) == (94, 24, 94 * 24) and abs(outside.mean() - 0.524) < 1e-3
-print(f"{T} markets of {J} products: N = {len(products)} rows; mean outside share {outside.mean():.3f}")
+print(f"{T} markets of {J} products, {len(products)} rows; mean outside share {outside.mean():.3f}")
 
 # %%
 from blpteach.plots.miniature import Market
@@ -94,7 +95,7 @@ log_shares, log_prices = (products.pivot(index="market_ids", columns="product_id
                           .apply(np.log).to_numpy() for name in ("shares", "prices"))
 X = np.column_stack([np.ones(T), log_prices])                   # (T, 1 + J)
 coefficients = np.linalg.solve(X.T @ X, X.T @ log_shares)       # (1 + J, J)
-cross = coefficients[1:].T[~np.eye(J, dtype=bool)]              # row j, column l: log share j on log price l
+cross = coefficients[1:].T[~np.eye(J, dtype=bool)]              # log share j on log price l
 assert abs((cross < 0).sum() - 255) <= 1
 print(f"{(cross < 0).sum()} of {cross.size} cross elasticities are negative")
 
@@ -214,8 +215,18 @@ assert np.allclose(inversion.delta, delta[one]) and inversion.iterations <= 3
 inversion
 
 # %% [markdown]
-# One round arrives. The next finds nothing left to correct. With $\mu = 0$ the iteration *is* the formula, and the
-# library's starting value is your line:
+# One round arrives. The next finds nothing left to correct. The library's iteration corrects for the outside good, too.
+# BLP's own does not, and pays for it even in the logit:
+
+# %%
+original = blpteach.invert_shares(shares[one], np.zeros((J, 1)), np.ones(1), method="log",
+                                  corrected=False, start=np.zeros(J))
+assert np.allclose(original.delta, delta[one]) and 30 < original.iterations < 45
+original
+
+# %% [markdown]
+# Lesson 02 explains the difference. No lesson has to iterate in the logit, for with $\mu = 0$ the answer is your line. The
+# library has it as the place where an iteration starts:
 
 # %%
 blpteach.show(blpteach.logit_delta)
@@ -234,7 +245,7 @@ assert np.allclose(beta, [-2.935, 0.075, -7.480], atol=1e-3)
 print("constant, mushy, price:", beta.round(3))
 
 # %% [markdown]
-# The price coefficient has the right sign. Is its size believable? Equation (5.3) below turns it into elasticities: the
+# The price coefficient has the right sign. Is its size believable? Equation (0.3) below turns it into elasticities: the
 # own elasticity is `beta_price * prices * (1 - shares)`. A firm that faces an elasticity between $-1$ and 0 would gain
 # by raising its price. It would sell less, earn more, and bear less cost.
 #
@@ -338,7 +349,7 @@ assert np.allclose(table["beta_price"], [beta[2], beta_price_ls, beta_price])
 table.round(3)
 
 # %% [markdown]
-# Read the column downwards. Nearly all of the change comes from the *product effects*, hardly any from the
+# Read the first column downwards. Nearly all of the change comes from the *product effects*, hardly any from the
 # *instruments*. The picture shows why. On the left each dot is the average of one cereal over the 94 markets.
 
 # %%
@@ -347,7 +358,7 @@ from blpteach.plots.miniature import Slopes
 Slopes(delta, prices, products["product_ids"].to_numpy(), slope=beta_price_ls, iv_slope=beta_price)
 
 # %% [markdown]
-# Across products, "demand" slopes upward: better cereals are more expensive. Within a product it slopes downward.
+# Across products, "demand" slopes upward, if anything: the better cereals are the more expensive ones. Within a product it slopes downward.
 # Plain least squares mixes the two. The two lines on the right can hardly be told apart.
 
 # %%
@@ -356,7 +367,7 @@ assert abs(moved - 0.0397) < 1e-3
 print(f"instruments move the price coefficient by {100 * moved:.1f} percent")
 
 # %% [markdown]
-# So on these artificial data the instruments have little to correct once the product effects are in. Don't take that
+# So on these artificial data the instruments change little once the product effects are in. Don't take that
 # as a rule. Lesson 03 uses real automobiles, where the instruments bite.
 #
 # ### Step 4. Nothing to search
@@ -372,7 +383,7 @@ print(f"instruments move the price coefficient by {100 * moved:.1f} percent")
 
 # %%
 assert len(estimates.theta2) == 0 and estimates.evaluations == 1
-print(len(estimates.theta2), "parameters to search,", estimates.evaluations, "evaluation of the objective")
+print(len(estimates.theta2), "parameters,", estimates.evaluations, "evaluation of the objective")
 
 # %% [markdown]
 # In lesson 04 the same data have 13 such parameters, and the objective is evaluated until no step improves it.
@@ -404,17 +415,18 @@ estimates.elasticities("C01Q1").loc[few, few].round(3)
 # to it.
 #
 # > **A common error.** A formula that circulates gives the elasticity as $s_l (\delta_{jl} - \sum_m s_m \delta_{ml})$
-# > with $\delta_{jl} = 1$ for $j = l$ and 0 otherwise. It has neither the price nor the price coefficient in it.
+# > where $\delta_{jl}$ is no utility but 1 for $j = l$ and 0 otherwise. It has neither the price nor the price coefficient in it.
 # > An elasticity must have both. Equation (0.3) is right, and a small price change decides between the two.
 
 # %%
 j = list(products["product_ids"][one]).index("F2B19")
-dearer = delta[one] + beta_price * prices[one] * 1e-6 * (np.arange(J) == j)     # price j up by a millionth
-numeric = (np.log(logit_shares(dearer)) - np.log(shares[one])) / 1e-6           # (J,) column j
+dearer = delta[one].copy()
+dearer[j] += beta_price * prices[one][j] * 1e-6                 # price j up by a millionth
+numeric = (np.log(logit_shares(dearer)) - np.log(shares[one])) / 1e-6       # (J,) column j
 wrong = shares[one][j] * ((np.arange(J) == j) - shares[one][j])
 assert np.allclose(numeric, E[:, j], atol=1e-4) and abs(E[j, j] - -3.003) < 1e-3
 assert abs(wrong[j] - 0.090) < 1e-3
-print(f"own elasticity of F2B19: derivative {numeric[j]:.3f}, (0.3) {E[j, j]:.3f}, error {wrong[j]:.3f}")
+print(f"own elasticity: derivative {numeric[j]:.3f}, (0.3) {E[j, j]:.3f}, error {wrong[j]:.3f}")
 
 # %% [markdown]
 # The erroneous formula even has the wrong sign. Over all markets the mean own elasticity is $-3.713$. With the two-step
@@ -423,8 +435,9 @@ print(f"own elasticity of F2B19: derivative {numeric[j]:.3f}, (0.3) {E[j, j]:.3f
 # %%
 own = estimates.own_elasticities()                              # (N,)
 two_step = logit.estimate(steps=2).own_elasticities()
-assert abs(own.mean() - -3.713) < 1e-3 and abs(two_step.mean() - -3.706) < 1e-3 and (own < -1).all()
-print(f"mean own elasticity {own.mean():.3f}, two-step {two_step.mean():.3f}; inelastic: {(own > -1).sum()}")
+assert np.allclose([own.mean(), two_step.mean()], [-3.713, -3.706], atol=1e-3) and own.max() < -1
+print(f"mean own elasticity {own.mean():.3f}, two-step {two_step.mean():.3f}; "
+      f"inelastic: {(own > -1).sum()}")
 
 # %% [markdown]
 # No row is inelastic any more.
@@ -463,7 +476,7 @@ print(f"mean Lerner index {lerner:.3f}; by plain least squares {lerner_ls:.3f}")
 # %%
 change = estimates.merger_prices({2: 1}) / estimates.prices - 1
 assert abs(change.mean() - 0.051) < 1e-3
-pd.Series(100 * change).groupby(products["firm_ids"]).mean().round(2).rename("price change, percent")
+(100 * pd.Series(change, name="percent")).groupby(products["firm_ids"]).mean().round(2)
 
 # %% [markdown]
 # The merged firms raise prices, the others hardly. How far can we trust such numbers? As far as the model knows who
@@ -476,7 +489,7 @@ pd.Series(100 * change).groupby(products["firm_ids"]).mean().round(2).rename("pr
 # sugar at all.
 
 # %%
-market = products.loc[one, ["product_ids", "sugar", "mushy", "prices", "shares"]].set_index("product_ids")
+market = products[one].set_index("product_ids")[["sugar", "mushy", "prices", "shares"]]
 market.loc[["F2B19", "F2B26", "F6B18"]].round(4)
 
 # %% [markdown]
@@ -612,8 +625,16 @@ sizes.round(3)
 # So a result about *who loses buyers to whom* may rest on an assumption about breakfast. When you read a paper, look for
 # the sentence on market size, and for the results under another one.
 #
-# Now with sliders. The picture is the one of the halved price, estimated anew as you move. Try to find a price and a market
-# size at which two rivals lose different percentages.
+# Here is the halved price once more, in a market twice as large. Compare its right panel with the one above.
+
+# %%
+PriceChange(logit, "C01Q1", "F2B19", near="F2B26", far="F6B18", market_size=2)
+
+# %% [markdown]
+# Now with sliders. The logit is estimated anew as you move.
+#
+# **Before you move them:** is there a price and a market size at which two rivals lose different percentages? Which slider
+# changes the right panel, and which does not?
 
 # %%
 from blpteach.widgets.miniature import price_change
@@ -636,7 +657,7 @@ ids = products["product_ids"].to_numpy()[one]
 most_elastic, least_elastic = ids[np.diag(E).argmin()], ids[np.diag(E).argmax()]
 assert (most_elastic, least_elastic) == ("F4B02", "F1B04")
 assert market["prices"].idxmax() == "F4B02" and market["prices"].idxmin() == "F1B04"
-print("most elastic:", most_elastic, "(the most expensive); least:", least_elastic, "(the cheapest)")
+print(f"most elastic: {most_elastic}, the most expensive; least: {least_elastic}, the cheapest")
 
 # %% [markdown]
 # With small shares the own elasticity is nearly `beta_price` times price. The most expensive cereal has the most elastic
@@ -683,11 +704,11 @@ def firm_margins(beta_price, shares, firms):
 
 # %% tags=["solution"]
 def firm_margins(beta_price, shares, firms):
-    owned = (firms[:, None] == firms) @ shares                  # (J,) total share of the product's firm
+    owned = (firms[:, None] == firms) @ shares                  # (J,) total share of the firm
     return 1 / (-beta_price * (1 - owned))                      # (0.5)
 
 assert np.allclose(firm_margins(beta_price, shares[one], firms), eta)
-print("margins by firm:", dict(zip(firms.tolist(), firm_margins(beta_price, shares[one], firms).round(4).tolist())))
+pd.Series(firm_margins(beta_price, shares[one], firms), firms).groupby(level=0).first().round(4)
 
 # %% [markdown]
 # With (1.3), $\partial s_j / \partial p_j = \beta_{\text{price}} s_j (1 - s_j)$ and
@@ -695,8 +716,8 @@ print("margins by firm:", dict(zip(firms.tolist(), firm_margins(beta_price, shar
 # $s_j + \beta_{\text{price}}\, s_j\, \eta_f (1 - \sum_{l \in f} s_l) = 0$. Divide by $s_j$. No $j$ is left, so equal
 # margins solve all the firm's conditions.
 #
-# It is a strong statement. How much a merger raises margins depends, in the logit, on nothing but the firms' total shares.
-# Whether they sell twins or opposites plays no role.
+# It is a strong statement. Given the price coefficient, what two firms gain by merging depends in the logit on their total
+# shares alone. Whether they sell twins or opposites plays no role.
 
 # %% [markdown]
 # ## In practice
@@ -716,9 +737,11 @@ except ImportError:
 if pyblp:
     formula = pyblp.Formulation("0 + prices", absorb="C(product_ids)")
     theirs = pyblp.Problem(formula, products).solve(method="1s")
-    assert np.allclose(theirs.beta.ravel(), estimates.beta) and np.allclose(theirs.beta_se.ravel(), estimates.beta_se)
+    assert np.allclose([theirs.beta.item(), theirs.beta_se.item()],
+                       [estimates.beta[0], estimates.beta_se[0]])
     assert np.allclose(theirs.compute_elasticities(market_id="C01Q1"), E)
-    print(f"PyBLP: {theirs.beta.item():.3f} ({theirs.beta_se.item():.3f}); here: {estimates.beta[0]:.3f}")
+    print(f"PyBLP {theirs.beta.item():.3f} ({theirs.beta_se.item():.3f}), "
+          f"here {estimates.beta[0]:.3f} ({estimates.beta_se[0]:.3f})")
 
 # %% [markdown]
 # What practice adds. Market size is argued for and varied: Nevo takes one serving a head and day. Instruments come with a

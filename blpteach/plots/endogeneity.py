@@ -1,0 +1,282 @@
+"""Pictures of lesson 03: why price is endogenous, what moments say, units of instruments, and estimators over many samples."""
+import numpy as np
+
+from ..gmm import concentrate, iv_gmm, weighting_2sls
+from .style import HIGHLIGHT, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
+
+LABELS = {"least_squares": "least squares", "instruments": "instruments", "truth": "truth"}
+COLOURS = {"least_squares": HIGHLIGHT, "instruments": PRODUCT, "truth": TRUTH}
+STYLES = {"least_squares": "--", "instruments": "-", "truth": ":"}
+
+
+def keep(old, given):
+    """Values after an update: those given replace the old ones."""
+    return {**old, **{name: value for name, value in given.items() if value is not None}}
+
+
+class PriceAndQuality(Picture):
+    """Price against unobserved quality on the left, against mean utility with lines of demand on the right.
+
+    Parameters
+    ----------
+    price, xi, delta : arrays (N,)
+        Price and mean utility net of the exogenous characteristics; the true xi.
+    """
+    size = (11.5, 4.4)
+
+    def __init__(self, price, xi, delta, **values):
+        self.price, self.xi, self.delta, self.values = price, xi, delta, {}
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """Two clouds, a fitted line on the left, three movable ones on the right."""
+        self.left, self.right = figure.subplots(1, 2)
+        ends = np.array([self.price.min(), self.price.max()])
+        for axes, y, label in ((self.left, self.xi, "unobserved quality ξ (utils)"), (self.right, self.delta, "mean utility δ (utils)")):
+            axes.plot(self.price, y, ".", color=RIVAL, ms=4, alpha=0.5)
+            axes.set(xlabel="price, net of observed characteristics", ylabel=label)
+        slope = self.price @ self.xi / (self.price @ self.price)
+        self.left.plot(ends, slope * ends, color=HIGHLIGHT, label=f"slope {slope:+.2f}")
+        self.left.legend(loc="upper left")
+        self.left.set_title("Firms charge more for what is better")
+        self.lines = {name: self.right.plot([], [], STYLES[name], color=COLOURS[name])[0] for name in LABELS}
+
+    def update(self, least_squares=None, instruments=None, truth=None):
+        """Slopes of demand, in utils per unit of price; a line that was never given stays hidden."""
+        self.values = keep(self.values, {"least_squares": least_squares, "instruments": instruments, "truth": truth})
+        ends = np.array([self.price.min(), self.price.max()])
+        for name, slope in self.values.items():
+            self.lines[name].set_data(ends, slope * ends)
+            self.lines[name].set_label(f"{LABELS[name]}: {slope:.2f}")
+        if self.values:
+            self.right.legend(loc="lower left")
+        self.right.set_title("So demand looks too flat", loc="left")
+
+
+class Inelastic(Picture):
+    """Own elasticities in the logit, one row for each price coefficient, with the inelastic products counted.
+
+    Parameters
+    ----------
+    prices, shares : arrays (N,)
+    rows : list of str
+        Which of `least_squares` and `instruments` to show.
+    """
+    size = (10.5, 4.6)
+
+    def __init__(self, prices, shares, rows=("least_squares", "instruments"), **values):
+        self.reach, self.rows = prices * (1 - shares), rows     # elasticity per unit of beta_price
+        self.edges = np.linspace(-5, 0, 51)
+        self.values = dict.fromkeys(rows, 0.0)
+        self.size = (10.5, 1 + 1.9 * len(rows))
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """A histogram for each row: blue elastic, vermilion inelastic."""
+        all_axes = figure.subplots(len(self.rows), 1, sharex=True, squeeze=False)[:, 0]
+        self.axes = dict(zip(self.rows, all_axes))
+        centres, colours = (self.edges[1:] + self.edges[:-1]) / 2, [PRODUCT] * 40 + [HIGHLIGHT] * 10
+        self.bars = {name: axes.bar(centres, 0 * centres, 0.1, color=colours) for name, axes in self.axes.items()}
+        self.texts = {}
+        for name, axes in self.axes.items():
+            axes.axvline(-1, color=TRUTH, ls=":")
+            axes.set(ylim=(0, 380), xlim=(-5, 0), ylabel="models")
+            self.texts[name] = axes.text(-4.9, 355, "", va="top")
+        all_axes[-1].set_xlabel("own-price elasticity (percent of sales per percent of price)")
+        all_axes[0].set_title("Which models would earn more at a higher price? All those right of -1")
+
+    def update(self, least_squares=None, instruments=None):
+        """Price coefficients, in utils per thousand dollars."""
+        given = {"least_squares": least_squares, "instruments": instruments}
+        self.values = keep(self.values, {name: given[name] for name in self.rows})
+        self.inelastic = {name: int((beta_price * self.reach > -1).sum()) for name, beta_price in self.values.items()}
+        for name, beta_price in self.values.items():
+            counts = np.histogram(np.clip(beta_price * self.reach, -4.99, -0.001), self.edges)[0]
+            for bar, count in zip(self.bars[name], counts):
+                bar.set_height(count)
+            self.texts[name].set_text(f"{LABELS[name]}: {beta_price:.4f}\n{self.inelastic[name]} of {len(self.reach)} inelastic")
+
+
+class Profile(Picture):
+    """The objective as a function of the price coefficient, other tastes concentrated out, for several sets of instruments.
+
+    Parameters
+    ----------
+    delta : array (N,)
+    exogenous : array (N, K1 - 1)
+        The columns of X1 other than price.
+    price : array (N,)
+    sets : dict
+        From a label to the excluded instruments (N, m).
+    """
+    size = (10.5, 4.4)
+
+    def __init__(self, delta, exogenous, price, sets, **values):
+        self.grid, self.curves = np.linspace(-0.3, 0, 121), {}
+        for name, excluded in sets.items():
+            Z = np.column_stack([excluded, exogenous])
+            _, moment_map = concentrate(exogenous, Z, weighting_2sls(Z))
+            self.curves[name] = moment_map @ np.column_stack([delta, price])     # (M, 2)
+        self.beta_price = 0.0
+        super().__init__(**values)
+
+    def objective(self, name, beta_price):
+        """q by one set of instruments, at one or several price coefficients."""
+        r_delta, r_price = self.curves[name].T
+        return ((r_delta[:, None] - np.outer(r_price, beta_price)) ** 2).sum(0)
+
+    def minimum(self, name):
+        """Where the parabola is lowest."""
+        r_delta, r_price = self.curves[name].T
+        return r_price @ r_delta / (r_price @ r_price)
+
+    def draw(self, figure):
+        """A parabola for each set with a dot at its minimum, and a vertical line to move."""
+        self.axes = figure.subplots()
+        for name, colour, style in zip(self.curves, (PRODUCT, SECOND, THIRD), ("-", "--", "-.")):
+            best = self.minimum(name)
+            self.axes.plot(self.grid, self.objective(name, self.grid), style, color=colour, label=f"{name}: lowest at {best:.4f}")
+            self.axes.plot(best, self.objective(name, best), "o", color=colour, ms=9)
+        self.line = self.axes.axvline(0, color=HIGHLIGHT, ls=":")
+        self.axes.set(xlabel="price coefficient (utils per 1000 dollars)", ylabel="objective q", xlim=(-0.3, 0), ylim=(0, 850))
+        self.axes.set_title("Which price coefficient do the instruments want? Each set another, and none gets q to zero")
+
+    def update(self, beta_price=None):
+        """Where the vertical line stands."""
+        self.beta_price = self.beta_price if beta_price is None else beta_price
+        self.line.set_xdata([self.beta_price] * 2)
+        self.line.set_label(f"least squares: {self.beta_price:.4f}")
+        self.axes.legend(loc="upper center")
+
+
+class Units(Picture):
+    """The estimated price coefficient as one instrument is measured in other units, by two weighting matrices.
+
+    Parameters
+    ----------
+    delta : array (N,)
+    X1 : array (N, K1)
+        Price in the last column.
+    Z : array (N, M)
+    names : list of str
+        Of the columns of Z.
+    """
+    size = (10.5, 4.2)
+
+    def __init__(self, delta, X1, Z, names, **values):
+        self.delta, self.X1, self.Z, self.names = delta, X1, Z, names
+        self.factors, self.column = np.logspace(-3, 3, 25), 0
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """Two lines on a logarithmic axis."""
+        self.axes = figure.subplots()
+        self.lines = {"identity": self.axes.semilogx(self.factors, 0 * self.factors, "o--", color=HIGHLIGHT, ms=4, label="W = identity")[0],
+                      "2sls": self.axes.semilogx(self.factors, 0 * self.factors, "s-", color=PRODUCT, ms=4, label="W = (Z'Z/N)⁻¹")[0]}
+        self.axes.axhline(0, color=TRUTH, lw=1)
+        self.axes.set(ylabel="beta_price (utils per 1000 dollars)", xlim=(8e-4, 1.2e3))
+        self.axes.legend(loc="upper right")
+
+    def estimate(self, factor):
+        """The price coefficient by both weights, with the column multiplied by `factor`."""
+        Z = self.Z.copy()
+        Z[:, self.column] *= factor
+        return [iv_gmm(self.delta, self.X1, Z, W)[-1] for W in (np.eye(Z.shape[1]), weighting_2sls(Z))]
+
+    def update(self, column=None):
+        """Which instrument changes its units."""
+        self.column = self.column if column is None else column
+        self.estimates = np.array([self.estimate(factor) for factor in self.factors])     # (factors, 2)
+        for line, values in zip(self.lines.values(), self.estimates.T):
+            line.set_ydata(values)
+        self.axes.relim()
+        self.axes.autoscale_view(scalex=False)
+        self.axes.set_xlabel(f"{self.names[self.column]} is multiplied by")
+        self.axes.set_title("With identity weights the estimate depends on the units of an instrument", loc="left")
+
+
+class Sampling(Picture):
+    """Least squares and instruments over many samples of one small economy: `y = -p + xi`.
+
+    `p = sqrt(strength) z + sqrt(1 - strength) v`, where z is the sum of M instruments scaled to variance one, and
+    `xi = correlation v + sqrt(1 - correlation^2) e`. All shocks are drawn once; the parameters only mix their cross products.
+
+    Parameters
+    ----------
+    replications : int
+    largest : int
+        Observations of the largest sample.
+    M : int
+        Instruments.
+    seed : int
+    """
+    size = (11.5, 4.6)
+    beta_price, step = -1.0, 50
+
+    def __init__(self, replications=400, largest=1000, M=4, seed=0, **values):
+        self.M, self.edges = M, np.linspace(-2.5, 0.5, 61)
+        shocks = np.random.default_rng(seed).standard_normal((replications, largest // self.step, self.step, M + 2))
+        self.products = (shocks.mT @ shocks).cumsum(1)          # (R, sizes, M + 2, M + 2), in the order Z, v, e
+        self.values = {"correlation": 0.7, "strength": 0.3, "N": 200}
+        super().__init__(**values)
+
+    def cross_products(self):
+        """What the estimators need of each sample: `Z'Z, Z'p, Z'xi, p'p, p'xi, xi'xi`, replications first."""
+        rho, strength, N = (self.values[name] for name in ("correlation", "strength", "N"))
+        C, M = self.products[:, int(N) // self.step - 1], self.M                 # (R, M + 2, M + 2)
+        p = np.r_[np.full(M, np.sqrt(strength / M)), np.sqrt(1 - strength), 0]   # p and xi as mixtures of (Z, v, e)
+        xi = np.r_[np.zeros(M), rho, np.sqrt(1 - rho**2)]
+        return C[:, :M, :M], (C @ p)[:, :M], (C @ xi)[:, :M], C @ p @ p, C @ xi @ p, C @ xi @ xi
+
+    def estimate(self):
+        """Estimates (R,) of both kinds, whether their 95 percent intervals cover the truth, and the first-stage F."""
+        ZZ, Zp, Zxi, pp, pxi, xixi = self.cross_products()
+        N, M = self.values["N"], self.M
+        first = np.linalg.solve(ZZ, Zp[..., None])[..., 0]      # (R, M)
+        pPp = np.vecdot(first, Zp)                              # p'P p with the projection P on Z
+        parts = {"least_squares": (pxi / pp, pp), "instruments": (np.vecdot(first, Zxi) / pPp, pPp)}
+        self.estimates = {name: self.beta_price + error for name, (error, _) in parts.items()}
+        self.covers = {name: error**2 <= 1.96**2 * (xixi - 2 * error * pxi + error**2 * pp) / N / variation
+                       for name, (error, variation) in parts.items()}
+        self.F = pPp / M / (np.maximum(pp - pPp, 1e-9) / (N - M))
+
+    def draw(self, figure):
+        """Two histograms over one another, and a column of numbers."""
+        self.axes, side = figure.subplots(1, 2, width_ratios=(2.3, 1))
+        empty = np.zeros(len(self.edges) - 1)
+        self.steps = {name: self.axes.stairs(empty, self.edges, fill=True, fc=COLOURS[name], alpha=0.65, label=LABELS[name], hatch=hatch,
+                                             ec="white", lw=0) for name, hatch in (("least_squares", "///"), ("instruments", ""))}
+        self.axes.axvline(self.beta_price, color=TRUTH, ls=":", label="truth")
+        self.axes.set(xlabel="estimated price coefficient (what lies beyond is in the outermost bars)", ylabel="samples (percent)", xlim=(self.edges[0], self.edges[-1]), ylim=(0, 40))
+        self.axes.legend(loc="upper left")
+        side.axis("off")
+        rows = (("F", 0.93, TRUTH), ("least_squares", 0.66, HIGHLIGHT), ("instruments", 0.26, PRODUCT))
+        self.texts = {name: side.text(0, y, "", va="top", color=colour, transform=side.transAxes, linespacing=1.5) for name, y, colour in rows}
+
+    def update(self, correlation=None, strength=None, N=None):
+        """Correlation of v and xi; share of the variance of price that instruments explain; observations in a sample."""
+        self.values = keep(self.values, {"correlation": correlation, "strength": strength, "N": N})
+        self.estimate()
+        highest = 36
+        for name, b in self.estimates.items():
+            counts = np.histogram(np.clip(b, -2.499, 0.499), self.edges)[0]
+            self.steps[name].set_data(100 * counts / len(b))
+            highest = max(highest, 100 * counts.max() / len(b))
+            self.texts[name].set_text(self.numbers(name))
+        self.axes.set_ylim(0, 1.1 * highest)
+        F = np.median(self.F)
+        self.texts["F"].set_text("median first-stage F: " + (f"{F:.1f}" if F < 1e4 else "> 10,000"))
+        self.axes.set_title(self.finding(), loc="left")
+
+    def numbers(self, name):
+        """Bias, spread and coverage of one estimator, as text."""
+        b = self.estimates[name]
+        bias, spread = np.median(b) - self.beta_price, np.subtract(*np.quantile(b, [0.75, 0.25]))
+        return (f"{LABELS[name]}\n  median bias {round(bias, 2) + 0.0:+.2f}\n  middle half spans {spread:.2f}\n"
+                f"  95 % interval covers in {100 * self.covers[name].mean():.0f} %")
+
+    def finding(self):
+        """The title: which estimator is centred on the truth."""
+        bias = {name: abs(np.median(b) - self.beta_price) for name, b in self.estimates.items()}
+        words = {name: "on the truth" if value < 0.05 else f"off by {value:.2f}" for name, value in bias.items()}
+        return f"Where do the estimates centre? Least squares {words['least_squares']}, instruments {words['instruments']}"

@@ -1,0 +1,27 @@
+"""Widget of lesson 03: endogeneity and weak instruments, live."""
+import ipywidgets as ipw
+
+from ..plots.endogeneity import Sampling
+from .live import live, slider
+
+
+def endogeneity(**sampling):
+    """Move the correlation of price and quality, the strength of the instruments and the sample size.
+
+    Parameters
+    ----------
+    **sampling
+        Arguments of `plots.endogeneity.Sampling`, such as `replications`, `M` and `seed`.
+
+    Returns
+    -------
+    ipywidgets.VBox
+    """
+    controls = {"correlation": slider("correlation of v and ξ", 0.7, 0, 0.95, 0.05),
+                "strength": slider("strength of the instruments", 0.3, 0, 1, 0.01),
+                "N": ipw.IntSlider(value=200, min=50, max=1000, step=50, description="sample size N", continuous_update=True,
+                                   style={"description_width": "initial"}, layout=ipw.Layout(width="420px"))}
+    presets = {"exogenous price": {"correlation": 0, "strength": 0.3, "N": 200},
+               "strong instruments": {"correlation": 0.7, "strength": 0.3, "N": 200},
+               "weak instruments": {"correlation": 0.7, "strength": 0.02, "N": 200}}
+    return live(Sampling(**sampling), controls, presets)
