@@ -63,8 +63,10 @@ def make_blocks(markets, shares, X2, agent_markets, tastes, weights, size=BLOCK_
     order = np.lexsort((I, J))
     order = order[J[order] > 0]                                 # a market may have lost all its products
     blocks = []
+    if not len(order):
+        return blocks
     for same_J in np.split(order, np.flatnonzero(np.diff(J[order])) + 1):
-        at_most = max(1, size // (J[same_J[0]] * I[same_J].max())) if len(same_J) else 1
+        at_most = max(1, size // (J[same_J[0]] * I[same_J].max()))
         for chosen in np.split(same_J, range(at_most, len(same_J), at_most)):
             index = np.stack([product_rows[t] for t in chosen])  # (B, J)
             slot = np.minimum(np.arange(I[chosen].max()), I[chosen, None] - 1)           # (B, I)

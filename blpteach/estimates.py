@@ -217,7 +217,6 @@ def layout(title, estimate, error):
     lines = [row(title, estimate.columns)]
     for name in estimate.index:
         values, errors = estimate.loc[name], error.loc[name]
-        fixed = errors.isna()
-        lines.append(row(f"  {name}", ["." if none and value == 0 else f"{value:.5g}" for value, none in zip(values, fixed)]))
-        lines.append(row("", ["fixed" if none and value else "" if none else f"({se:.3g})" for value, none, se in zip(values, fixed, errors)]))
+        lines.append(row(f"  {name}", ["." if value == 0 else f"{value:.5g}" for value in values]))
+        lines.append(row("", ["" if value == 0 else "(n.a.)" if np.isnan(se) else f"({se:.3g})" for value, se in zip(values, errors)]))
     return "\n".join(lines) + "\n"

@@ -78,7 +78,12 @@ def price_derivative(spec, table, values, near=6e-6):
     unit = np.where(prices == 0, 1, prices)[:, None]            # (N, 1)
 
     def at(step):
-        return as_array(spec.get_model_matrix(table.assign(prices=prices + step * unit[:, 0])))
+        moved_table = table.assign(prices=prices + step * unit[:, 0])
+        return as_array(spec.get_model_matrix(moved_table, context={"np": np}, na_action="ignore"))
+    moved = np.arange(len(prices)) % 2 == 0
+    if (abs(at(0.25 * moved) - values)[~moved] > 1e-12 * (1 + abs(values[~moved]))).any():
+        raise InputError("A formula has a column that depends on the prices of other products, such as a mean or a lag of `prices`, so elasticities "
+                         "can't be computed from it. For a centred price use center(prices).")
     below, above = at(-0.5), at(0.5)
     slope = (above - below) / unit
     curved = ~(abs(below + above - 2 * values) <= 1e-9 * (abs(below) + abs(above))).all(0)

@@ -2,6 +2,7 @@
 
 A rule is passed to `Problem(..., integration=rule)`. Draws differ between markets and are drawn once, when the problem is made.
 """
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,6 +124,6 @@ def gauss_hermite(points):
 
 def positive(size):
     """The size as an int, refused unless it is a positive whole number."""
-    if int(size) != size or size < 1:
+    if not isinstance(size, numbers.Real) or not size >= 1 or size != int(size):
         raise InputError(f"integration: the size must be a positive whole number, not {size!r}.")
     return int(size)

@@ -128,7 +128,13 @@ def exp_contraction(shares, mu, weights, corrected=True):
 
 
 def logit_delta(shares, weights):
-    """Berry's (1994) inversion, exact without random tastes and the starting value with them: `log S_j - log S_0`."""
+    """Berry's (1994) inversion, exact without random tastes and the starting value with them: `log S_j - log S_0`.
+
+    Examples
+    --------
+    >>> logit_delta(np.array([0.2, 0.3]), np.ones(1))
+    array([-0.91629073, -0.51082562])
+    """
     return np.log(shares) - np.log(observed_outside(shares, weights))
 
 

@@ -96,11 +96,10 @@ class Outcome:
                 frames[t] = self._frame(matrix, index)
         return {self._demand.problem.market_labels[t]: frames[t] for t in sorted(frames)}
 
-    def _frame(self, matrix, index):
+    def _frame(self, matrix, index, square=True):
         products = self._demand.problem.products
         labels = products["product_ids"] if "product_ids" in products else products.index.to_series()
         labels = pd.Index(labels.to_numpy()[index], name="product")
-        square = matrix.shape[0] == matrix.shape[1]
         return pd.DataFrame(matrix, labels, labels.rename("of") if square else None)
 
     # Demand ----------------------------------------------------------------------------------------------------------------
@@ -121,10 +120,14 @@ class Outcome:
         -------
         DataFrame (J, I), or a dict of them
         """
-        def alpha(block):
-            return self._choices(block)[1]
-        frames = self._matrices(alpha, market)
-        return frames
+        frames = {}
+        counts = np.bincount(self._demand.problem.agent_markets)
+        for block in self._stacks(market):
+            alpha = self._choices(block)[1]
+            for t, matrix, index in zip(np.atleast_1d(block.markets), alpha.reshape(-1, *alpha.shape[-2:]), np.atleast_2d(block.index)):
+                frames[t] = self._frame(matrix[:, :counts[t]], index, square=False)
+        named = {self._demand.problem.market_labels[t]: frames[t] for t in sorted(frames)}
+        return named if market is None else named[market]
 
     def elasticities(self, market=None):
         """Price elasticities (5.3): row j, column l is the percent change of share j as price l rises by one percent.
@@ -171,6 +174,11 @@ class Outcome:
         if self._firm_ids is None:
             raise InputError("Step 5: markups need to know who sets which price, and products has no column `firm_ids`. Add it, one id "
                              "for each product.")
+        missing = np.flatnonzero(pd.isna(self._firm_ids))
+        if len(missing):
+            raise InputError(f"Step 5: firm_ids has missing values in row(s) {listing(missing)}: every product needs an owner.")
+        if not self._demand.problem.prices_matter:
+            raise InputError("Step 5: utility does not depend on `prices`, so firms have no optimal price; put prices into linear.")
         return ownership_matrix(self._firm_ids[block.index])
 
     def _margins(self, block):
@@ -207,11 +215,15 @@ class Outcome:
         curved = [n for d in (problem.linear, problem.X2) for n, c in zip(d.names, d.price_curved) if c]
         if curved:
             raise InputError(f"Step 5: new prices can be solved for where utility is linear in price; `{curved[0]}` is not.")
-        if self._firm_ids is None and firm_ids is None:
+        if firm_ids is None:
             self._ownership(self._blocks[0])
         owners = new_owners(self._firm_ids, firm_ids, problem.N)
         new_costs = self.costs() if costs is None else vector(costs, problem.N, "costs")
-        dropped = np.zeros(problem.N, bool) if drop is None else vector(drop, problem.N, "drop", bool)
+        dropped = np.isnan(self.prices)                         # what was dropped before stays out
+        if drop is not None:
+            dropped = dropped | vector(drop, problem.N, "drop", bool)
+        if dropped.all():
+            raise InputError("Step 5: drop takes every product out; leave at least one.")
         return solve_counterfactual(self._demand, self.prices, owners, new_costs, dropped)
 
     def merger_prices(self, firm_ids):
@@ -223,7 +235,7 @@ class Outcome:
     def consumer_surplus(self, market=None):
         """Consumer surplus per consumer (5.8), one value for each market (T,), in units of price and up to a constant."""
         problem = self._demand.problem
-        out = np.full(problem.T, np.nan)
+        out = np.zeros(problem.T)                               # a market without products offers the outside good alone
         for block in self._stacks(market):
             mu, alpha = self._demand.at(block, self.prices)
             if (np.ptp(alpha, axis=-2) > 1e-9 * abs(alpha).max()).any() or problem.linear.price_curved.any() or problem.X2.price_curved.any():
@@ -292,9 +304,16 @@ def new_owners(old, new, N):
 
 def vector(values, N, name, dtype=float):
     """An array of one value for each product."""
-    values = np.asarray(values, dtype)
+    values = np.asarray(values)
+    if dtype is bool and values.dtype != bool:
+        raise InputError(f"Step 5: {name} must hold True or False for each of the {N} products, not {values.dtype} values (shape {values.shape}).") \
+            if values.shape == (N,) else InputError(f"Step 5: {name} has shape {values.shape}; it needs one value for each of the {N} products.")
+    if dtype is float and values.dtype.kind not in "fiub":
+        raise InputError(f"Step 5: {name} must be numbers, one for each product, not {values.dtype} values.")
     if values.shape != (N,):
         raise InputError(f"Step 5: {name} has shape {values.shape}; it needs one value for each of the {N} products, in the order of the table.")
+    if dtype is None and pd.isna(values).any():
+        raise InputError(f"Step 5: {name} has missing values in row(s) {listing(np.flatnonzero(pd.isna(values)))}: every product needs an owner.")
     if dtype is float and not np.isfinite(values).all():
         raise InputError(f"Step 5: {name} has missing or infinite values in row(s) {listing(np.flatnonzero(~np.isfinite(values)))}.")
     return values

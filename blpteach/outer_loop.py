@@ -71,6 +71,14 @@ def solve_delta(theta2, free, blocks, N):
     Returns
     -------
     MeanUtilities
+
+    Examples
+    --------
+    >>> from blpteach.examples import EXAMPLES
+    >>> problem, start = EXAMPLES["cereal"]()
+    >>> free = problem.theta2(start["sigma"], start["pi"])
+    >>> solve_delta(free.start, free, problem.blocks, problem.N).jacobian.shape
+    (2256, 13)
     """
     Gamma = free.matrix(theta2)
     delta, jacobian, failed = np.empty(N), np.empty((N, len(theta2))), []
@@ -162,6 +170,13 @@ def gauss_newton(objective, start, patience=100, restarts=4, **options):
     Source
     ------
     Nocedal and Wright (2006), chapter 10.
+
+    Examples
+    --------
+    >>> from blpteach.examples import EXAMPLES
+    >>> problem, start = EXAMPLES["cereal"]()
+    >>> problem.estimate(**start).starts[0].message             # the default search of `Problem.estimate`
+    '`ftol` termination condition is satisfied.'
     """
     def attempt(theta2, most):
         return trust_region(objective, theta2, **{"max_nfev": most, **options})
@@ -191,7 +206,7 @@ def minimize_by(method):
 
     def search(objective, start, **options):
         jac = None if gradient_free else objective.gradient
-        found = minimize(objective.value, start, jac=jac, method=method, **options)
+        found = minimize(objective.value, start, jac=jac, method=method, options=options)
         return found.x, str(found.message)
     return search
 
@@ -209,6 +224,11 @@ def invertible_start(objective, start, most=60):
             return start, halvings
         start = start / 2
     return start, most
+
+
+def stay(objective, start):
+    """The search that does not move."""
+    return start, "evaluated, not searched"
 
 
 def random_starts(free, count, seed):
@@ -242,8 +262,8 @@ class Fit:
 def search_once(search, objective, start, step, options):
     """One search from an invertible start; the objective's memory is left at its end."""
     before = objective.evaluations
-    begin, halvings = invertible_start(objective, start)
-    theta2, message = (search(objective, begin, **options) if len(start) and objective.usable else (begin, "nothing to search"))
+    begin, halvings = (start, 0) if search is stay else invertible_start(objective, start)
+    theta2, message = (search(objective, begin, **options) if len(start) and objective.at(begin).usable else (begin, "nothing to search"))
     value = objective.value(theta2)
     return theta2, Start(step, start, halvings, value, objective.evaluations - before, message)
 

@@ -2,6 +2,8 @@
 
 Everything that is estimated lives in the step modules; here is what they are given.
 """
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -11,7 +13,8 @@ from .errors import InputError, listing
 from .estimates import Estimates
 from .formula import design
 from .gmm import absorb_effects, moment_covariance
-from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, random_starts
+from .integration import Rule
+from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, random_starts, stay
 from .progress import Progress
 
 KINDS = ("robust", "clustered", "unadjusted")
@@ -137,13 +140,15 @@ class Problem:
     def _read_agents(self, agents, demographics, integration):
         if not self.K2:
             return self._read_logit_agents(agents, demographics, integration)
+        if integration is not None and not isinstance(integration, Rule):
+            raise InputError(f"integration must be a rule such as blpteach.halton(200, seed=0), not {integration!r}.")
         if integration is not None and demographics is None:
             return self._draw_agents(integration)
         if agents is None:
             raise InputError("random coefficients need consumer types: give agents (a table with nodes0, nodes1, ... and weights) or "
                              "integration=blpteach.halton(200, seed=0)." +
                              (" Demographics are columns of agents." if demographics else ""))
-        nodes = [c for c in agents.columns if str(c).startswith("nodes")] if isinstance(agents, pd.DataFrame) and integration is None else []
+        nodes = [c for c in agents.columns if re.fullmatch(r"nodes\d+", str(c))] if isinstance(agents, pd.DataFrame) and integration is None else []
         draws = integration is not None and "weights" not in getattr(agents, "columns", ())
         check.check_agents(agents, pd.Series(self.market_labels), nodes + ([] if draws else ["weights"]))
         agents = agents[agents["market_ids"].isin(self.market_labels)]
@@ -287,6 +292,11 @@ class Problem:
             raise InputError(f"{argument}='clustered' needs clusters='column' in Problem: the column of products with the cluster ids.")
         return kind
 
+    @property
+    def prices_matter(self):
+        """Whether utility moves with price."""
+        return bool(self.linear.price_slope.any() or self.X2.price_slope.any())
+
     def __repr__(self):
         agents = "" if not self.K2 else f", {len(self.tastes) / self.T:.4g} consumer types a market"
         lines = [f"Problem: {self.N} products in {self.T} markets{agents}",
@@ -297,8 +307,3 @@ class Problem:
             lines.append(f"  demographics  {', '.join(self.demographic_names)}")
         lines.append(f"  moments       {self.M}: {listing(self.Z_names, 4)}")
         return "\n".join(lines)
-
-
-def stay(objective, start):
-    """The search that does not move."""
-    return start, "evaluated, not searched"

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 
 from .blocks import make_blocks, rows_by_market
+from .errors import InputError, listing
 from .integration import halton
 from .post_estimation import equilibrium_prices, ownership_matrix
 from .utility import market_shares
@@ -126,6 +127,9 @@ def set_prices(products, agents, truth):
         alpha = np.broadcast_to(alpha_i[..., None, :], mu.shape)
         c, H = costs[block.index], ownership_matrix(products["firm_ids"].to_numpy()[block.index])
         found = equilibrium_prices(utility[block.index], mu, alpha, block.weights, 0 * c, c, H)
+        if not (found.residual <= 1e-10).all():
+            raise InputError(f"simulate: no equilibrium prices in market(s) {listing(block.markets[~(found.residual <= 1e-10)])}: some consumer there likes "
+                             "high prices (a positive price coefficient). Take another seed, a smaller pi, or a more negative mean.")
         prices[block.index] = found.prices
         shares[block.index] = market_shares(utility[block.index], mu + alpha * found.prices[..., None], block.weights)
     products["prices"], products["shares"] = prices, shares

@@ -48,7 +48,7 @@ def check_shares(shares, market_ids):
     if bad.any():
         raise InputError(f"Column `shares` is zero or negative for {bad.sum()} product(s), in market(s) {listing(market_ids[bad].unique())}. "
                          "The model gives every product a positive share: drop products that nobody bought, or aggregate to longer periods.")
-    inside = shares.groupby(market_ids, sort=False).sum()
+    inside = shares.groupby(market_ids, sort=False, observed=True).sum()
     full = inside[inside >= 1 - 1e-12]
     if len(full):
         percent = "They look like percentages: divide by 100." if full.max() > 1 + 1e-6 and full.max() > 1.5 else \
@@ -81,8 +81,8 @@ def check_weights(weights, agent_markets, shares, market_ids):
     """Integration weights are non-negative and sum to one, or at least to more than the inside shares."""
     if (weights < 0).any():
         raise InputError(f"Column `weights` of agents is negative in market(s) {listing(agent_markets[weights < 0].unique())}.")
-    total = weights.groupby(agent_markets).sum()
-    inside = shares.groupby(market_ids, sort=False).sum()
+    total = weights.groupby(agent_markets, observed=True).sum()
+    inside = shares.groupby(market_ids, sort=False, observed=True).sum()
     total = total.reindex(inside.index)
     short = inside.index[total <= inside]
     if len(short):

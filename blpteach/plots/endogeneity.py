@@ -80,8 +80,8 @@ class Inelastic(Picture):
         self.texts = {}
         for name, axes in self.axes.items():
             axes.axvline(-1, color=TRUTH, ls=":")
-            axes.set(ylim=(0, 380), xlim=(-5, 0), ylabel="models")
-            self.texts[name] = axes.text(-4.9, 355, "", va="top")
+            axes.set(ylim=(0, 420), xlim=(-5, 0), ylabel="models")
+            self.texts[name] = axes.text(-4.9, 392, "", va="top")
         all_axes[-1].set_xlabel("own-price elasticity (percent of sales per percent of price)")
         all_axes[0].set_title("Which models would earn more at a higher price? All those right of -1")
 

@@ -49,7 +49,7 @@ class Picture:
         """The picture as PNG bytes."""
         buffer = io.BytesIO()
         with matplotlib.rc_context(STYLE):
-            self.figure.savefig(buffer, format="png", dpi=self.figure.dpi, pil_kwargs={"compress_level": 1})
+            self.figure.canvas.print_png(buffer, pil_kwargs={"compress_level": 1})
         return buffer.getvalue()
 
     def _repr_png_(self):
