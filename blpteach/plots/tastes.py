@@ -49,6 +49,7 @@ class Losses(Picture):
         self.points.set_label("each rival" if tastes is None else "with random tastes")
         for label, x, height in zip(self.labels, self.sugar, heights):
             label.xy = (x, height)
+            label.set_position((9, 7 if height >= self.logit - 1e-9 else -16))
         finding = (f"every rival loses {100 * self.logit:.0f} %" if np.ptp(heights) < 1e-6 else
                    f"rivals lose from {100 * heights.min():.0f} to {100 * heights.max():.0f} % of their buyers")
         self.axes.set_title(f"{self.product} at half price: {finding}", loc="left")
@@ -108,20 +109,27 @@ class PriceSlopes(Picture):
     def draw(self, figure):
         """A histogram with mean and median."""
         self.axes = axes = figure.subplots()
-        self.bars = axes.hist(self.alpha, bins=np.arange(-500, 1, 10), color=RIVAL)[2]
-        mean, median = self.alpha.mean(), np.median(self.alpha)
-        axes.axvline(mean, color=HIGHLIGHT, label=f"mean {mean:.1f}")
-        axes.axvline(median, color=TRUTH, ls="--", label=f"median {median:.1f}")
-        below = (self.alpha < -500).sum()
+        self.edges = np.arange(-500, 1, 10)
+        self.bars = axes.bar(self.edges[:-1], 0 * self.edges[:-1], width=10, align="edge", color=RIVAL)
+        self.mean, self.median = axes.axvline(0, color=HIGHLIGHT), axes.axvline(0, color=TRUTH, ls="--")
         axes.set(xlabel="price coefficient of a type (utils per dollar)", ylabel="consumer types", xlim=(-500, 5))
-        axes.legend(loc="upper left", title=f"{below} types are left of -500", alignment="left")
 
-    def update(self, market=None):
-        """Title only: nothing moves."""
-        self.axes.set_title(f"How much do {len(self.alpha)} consumer types mind the price? Few mind it much more than most", loc="left")
+    def update(self, alpha=None):
+        """Price coefficients, in utils per dollar."""
+        self.alpha = self.alpha if alpha is None else np.ravel(alpha)
+        counts, mean, median = np.histogram(self.alpha, self.edges)[0], self.alpha.mean(), np.median(self.alpha)
+        for bar, count in zip(self.bars, counts):
+            bar.set_height(count)
+        for line, value, name in ((self.mean, mean, "mean"), (self.median, median, "median")):
+            line.set_xdata([value] * 2)
+            line.set_label(f"{name} {value:.1f}")
+        self.axes.set_ylim(0, 1.08 * counts.max())
+        self.axes.set_title(f"How much do {len(self.alpha):,} consumer types mind the price? A few mind it far more than most", loc="left")
+        self.axes.legend(loc="upper left", title=f"{(self.alpha < -500).sum()} types are left of -500", alignment="left")
 
 
-RULES = (("Monte Carlo", monte_carlo, "o-", HIGHLIGHT), ("scrambled Halton", halton, "s-", PRODUCT), ("scrambled Sobol", sobol, "^-", SECOND))
+RULES = (("Monte Carlo", monte_carlo, "o-", HIGHLIGHT), ("scrambled Halton", halton, "s-", PRODUCT),
+         ("scrambled Sobol", sobol, "^-", SECOND))
 
 
 class IntegrationErrors(Picture):
@@ -240,7 +248,7 @@ class Buyers(Picture):
         styles = zip(self.products, (HIGHLIGHT, PRODUCT))
         self.lines = {label: axes.plot(self.nu, 0 * self.nu, color=colour)[0] for label, colour in styles}
         self.nothing, = axes.plot(self.nu, 0 * self.nu, color=OUTSIDE, ls="-.")
-        axes.set(xlabel=f"taste for {self.name}, nu (standard deviations)", ylabel="density", ylim=(0, 0.72), xlim=(-3.5, 3.9))
+        axes.set(xlabel=f"taste for {self.name}, nu (standard deviations)", ylabel="density", ylim=(0, 0.82), xlim=(-3.5, 3.9))
 
     def update(self, sigma=None):
         """Standard deviation of the taste, in utils per unit of x."""
@@ -253,7 +261,8 @@ class Buyers(Picture):
                                      (self.nothing, outside / outside.sum(), "buy nothing")]:
             line.set_ydata(density / step)
             line.set_label(f"{label}: mean {density @ self.nu:+.2f}")
-        self.axes.set_title("Who buys what? Each product has its own crowd" if self.sigma else "With sigma = 0 all crowds are alike", loc="left")
+        self.axes.set_title("Who buys what? Each product has its own crowd" if self.sigma else "With sigma = 0 all crowds are alike",
+                            loc="left")
         self.axes.legend(loc="upper right")
 
 
@@ -270,7 +279,7 @@ class Diversion(Picture):
     size : int
         Consumer types, scrambled Halton.
     """
-    size = (12, 4.8)
+    size = (11.5, 4.5)
 
     def __init__(self, names, shares, prices, sugar, group, beta_price, size=500, **values):
         self.names, self.shares, self.prices, self.group, self.beta_price = names, shares, prices, group, beta_price
@@ -294,7 +303,7 @@ class Diversion(Picture):
         """Bars with the logit's markers on the left, types on the right."""
         self.left, self.right = figure.subplots(1, 2, width_ratios=(1.9, 1))
         labels = [f"{name}\n{10 * x:.0f} g" for name, x in zip(self.names[1:], self.sugar[1:])] + ["outside\ngood"]
-        colours = [HIGHLIGHT if member else PRODUCT for member in self.group[1:]] + [OUTSIDE]
+        colours = [PRODUCT if member else SECOND for member in self.group[1:]] + [OUTSIDE]
         self.bars = self.left.bar(labels, np.zeros(len(labels)), color=colours, width=0.62)
         self.logit = np.append(self.shares[1:], 1 - self.shares.sum()) / (1 - self.shares[0])
         self.left.plot(range(len(labels)), self.logit, "_", color=TRUTH, ms=44, mew=2.5, label="logit: proportional to share")
@@ -302,7 +311,7 @@ class Diversion(Picture):
         self.left.set(ylim=(0, 0.8), ylabel=f"part of the new buyers of {self.names[0]}")
         self.left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         self.left.grid(axis="x", visible=False)
-        self.left.legend(loc="upper left")
+        self.left.legend(loc="upper left", markerscale=0.45)
         self.draw_types(self.right)
 
     def draw_types(self, axes):
@@ -310,10 +319,10 @@ class Diversion(Picture):
         a, b = self.shares[self.group == 1].sum(), self.shares[self.group == 0].sum()
         far = 1 / (a + b)
         axes.plot([0, a * far], [0, b * far], color=TRUTH, lw=1.2, ls="--", label="the logit's odds")
-        self.types, = axes.plot([], [], "o", color=PRODUCT, ms=5, alpha=0.35, mew=0)
+        self.types, = axes.plot([], [], "o", color=FOURTH, ms=5.5, alpha=0.35, mew=0)
         axes.plot([0, 1], [1, 0], color=OUTSIDE, lw=1.2)
-        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="buys a sugary cereal (probability)", ylabel="buys a bran cereal (probability)",
-                 title="Each dot is a consumer type")
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), title="Each dot is a consumer type",
+                 xlabel="buys a sugary cereal (probability)", ylabel="buys a bran cereal (probability)")
         axes.legend(loc="upper right")
 
     def update(self, sigma_constant=None, sigma_sugar=None, sigma_group=None, cut=None):

@@ -1,17 +1,5 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
-# # 01. Random tastes and market shares: who leaves when a rival gets cheaper?
+# # 01. Who leaves when a rival gets cheaper? Random tastes and market shares
 #
 # *60 minutes. You need: econometrics through IV and GMM; numpy. Lesson 00 helps: this lesson starts from its last result.
 # The module of this lesson is `blpteach/utility.py`, Step 1.*
@@ -33,7 +21,6 @@
 # - Predict which random coefficients change substitution, and which don't.
 
 # %%
-import matplotlib
 import numpy as np
 import pandas as pd
 
@@ -134,11 +121,11 @@ pd.DataFrame(mu, names, ["dislikes sugar", "as the mean", "likes sugar"])
 # $$\mu_{ij} = \sum_k x_{2jk} \Big( \sum_l \sigma_{kl}\, \nu_{il} + \sum_d \pi_{kd}\, y_{id} \Big). \tag{1.2}$$
 #
 # Put nodes and demographics side by side, `tastes = [nodes, demographics]`, and the parameters too, `Gamma = [sigma, pi]`, shape (K2, L + D).
-# Then both sums are one product, and a line of mathematics is a line of code.
+# Then both sums are one product, and a line of mathematics is a line of code. (`.mT` transposes a matrix; of a stack, each matrix.)
 
 # %%
 def taste_deviations(X2, tastes, Gamma):
-    return X2 @ Gamma @ tastes.mT                        # (1.2)  (J, I); .mT transposes the last two axes
+    return X2 @ Gamma @ tastes.mT                        # (1.2)  (J, I)
 
 
 # %% [markdown]
@@ -161,7 +148,7 @@ pd.DataFrame(taste_deviations(X2, types, Gamma), names, ["(0, -1)", "(0, 1)", "(
 products, agents = blpteach.load_cereal()
 free_numbers = 4 * len(products)
 assert (len(products), free_numbers) == (2256, 9024)
-print(f"shares: {len(products):,}   free mu_jtk: {free_numbers:,}   theta2 of Nevo's model: 4 + 9 = 13")
+print(f"shares: {len(products):,}   free mu_jtk: {free_numbers:,}   theta2: 4 + 9 = 13")
 
 # %% [markdown]
 # ### Correlated tastes
@@ -205,13 +192,13 @@ agents.loc[market, ["weights", "nodes1", *demographic_columns]].head(4).round(2)
 # demographics are net of their means. Take the estimates from lesson 04, where they are found.
 
 # %%
-sigma_cereal = np.diag([0.55809, 3.3125, -0.0057836, 0.093414])        # constant, price, sugar, mushy
+sigma_cereal = np.diag([0.55809, 3.3125, -0.0057836, 0.093414])  # constant, price, sugar, mushy
 pi_cereal = np.array([[2.2920, 0, 1.2844, 0],
                       [588.33, -30.192, 0, 11.055],
                       [-0.38495, 0, 0.052234, 0],
                       [0.74837, 0, -1.3534, 0]])
-Gamma_cereal = np.hstack([sigma_cereal, pi_cereal])                    # (K2, L + D)
-tastes_cereal = agents[node_columns + demographic_columns].to_numpy()  # (94 * 20, L + D)
+Gamma_cereal = np.hstack([sigma_cereal, pi_cereal])              # (K2, L + D)
+tastes_cereal = agents[node_columns + demographic_columns].to_numpy()
 tastes_cereal.shape, Gamma_cereal.shape
 
 # %% [markdown]
@@ -277,7 +264,7 @@ pd.DataFrame(broken, names, ["(0, -1)", "(0, 1)", "(1, 1)"])
 # %%
 def probabilities(delta, mu):
     V = delta[:, None] + mu                              # (J, I)
-    top = np.maximum(V.max(0), 0)                        # (I,): the largest utility, outside good included
+    top = np.maximum(V.max(0), 0)                        # (I,)  the outside good's 0 included
     expV = np.exp(V - top)
     return expV / (np.exp(-top) + expV.sum(0))           # (1.3), both parts times exp(-top)
 
@@ -427,8 +414,8 @@ delta_all = blpteach.invert_shares(shares_all, mu_all, weights_all).delta
 mu_all.shape, delta_all.shape
 
 # %%
-stack = blpteach.market_shares(delta_all, mu_all, weights_all)         # all 94 markets at once
-first = market_shares(delta_all[0], mu_all[0], weights_all[0])         # our function, the first market
+stack = blpteach.market_shares(delta_all, mu_all, weights_all)  # all 94 markets at once
+first = market_shares(delta_all[0], mu_all[0], weights_all[0])  # ours, the first market
 assert np.allclose(stack, shares_all) and np.allclose(stack[0], first)
 print("shares of 94 markets:", stack.shape, "  shares of the first:", first.shape)
 
@@ -479,12 +466,12 @@ assert np.allclose(slope, blpteach.log_share_jacobian(P, B))
 pd.DataFrame(slope, names, names).round(3)
 
 # %% [markdown]
-# Read down the first column: if Stars improves by 0.01, Loops loses 0.33 % of its buyers and Wheat 0.12 %. In the logit both would lose 0.10 %,
+# Read down the first column: if Stars improves by 0.01, Loops loses 0.25 % of its buyers and Wheat 0.07 %. In the logit both would lose 0.10 %,
 # the share of Stars times 0.01.
 
 # %%
-assert np.allclose(slope[[1, 4], 0], [-0.331, -0.122], atol=0.01)
-assert np.allclose(-shares[0] * 0.01, -0.001)
+assert np.allclose(slope[[1, 4], 0], [-0.248, -0.069], atol=0.004)
+100 * 0.01 * slope[[1, 4], 0].round(3)                   # percent, for Loops and Wheat
 
 # %% [markdown]
 # ### The halved price again
@@ -505,36 +492,63 @@ plots.Losses(10 * sugar[1:], names[1:], "Stars", logit=lost_logit[0], tastes=los
 # %% [markdown]
 # The twin loses more, and the loss falls with the distance in sugar. One parameter has done that.
 #
-# Now Nevo's first market, C01Q1, with the parameters above. Lesson 00 halved the price of F2B19 there, and every rival lost the same. F2B26 has the
-# same sugar, 13 grams, and is not mushy either. F6B18 has no sugar. Here the price has a random coefficient too, so a new price changes `X2` as well as `delta`.
+# Now Nevo's first market, C01Q1, with the parameters above. Lesson 00 halved the price of F2B19 there, and every rival lost the same. F2B26
+# has the same sugar, 13 grams, and is not mushy either. F6B18 has no sugar. Here the price has a random coefficient too, so a new price changes
+# `X2` as well as `delta`.
 
 # %%
 ids = list(products["product_ids"][:24])
-k = ids.index("F2B19")
-X2_cut, delta_cut = X2_all[0].copy(), delta_all[0].copy()
-X2_cut[k, 1] /= 2
-delta_cut[k] += -62.730 * (X2_cut[k, 1] - X2_all[0, k, 1])
-mu_cut = blpteach.taste_deviations(X2_cut, tastes_all[0], Gamma_cereal)
-after_cereal = blpteach.market_shares(delta_cut, mu_cut, weights_all[0])
-lost_cereal = pd.Series(1 - after_cereal / shares_all[0], ids).drop("F2B19")
+cheap = ids.index("F2B19")
+
+
+def shares_at_half_price(Gamma):
+    """Shares (24,) in C01Q1 when F2B19 costs half."""
+    mu = blpteach.taste_deviations(X2_all[0], tastes_all[0], Gamma)
+    delta = blpteach.invert_shares(shares_all[0], mu, weights_all[0]).delta
+    X2_cut = X2_all[0].copy()
+    X2_cut[cheap, 1] /= 2
+    delta[cheap] += -62.730 * (X2_cut - X2_all[0])[cheap, 1]
+    mu_cut = blpteach.taste_deviations(X2_cut, tastes_all[0], Gamma)
+    return blpteach.market_shares(delta, mu_cut, weights_all[0])
+
+
+# %%
+after_cereal = shares_at_half_price(Gamma_cereal)
+lost_cereal = pd.Series(1 - after_cereal / shares_all[0], ids)
+assert np.allclose(lost_cereal[["F2B26", "F6B18"]], [0.518, 0.127], atol=0.005)
 lost_cereal[["F2B26", "F6B18"]].round(3)
 
 # %%
-assert np.allclose(lost_cereal[["F2B26", "F6B18"]], [0.518, 0.127], atol=0.005)
-same = 1 - (1 - after_cereal[k]) / (1 - shares_all[0, k])
-labels = [name if name in ("F2B26", "F6B18") else "" for name in lost_cereal.index]
-plots.Losses(np.delete(X2_all[0, :, 2], k), labels, "F2B19", logit=same, tastes=lost_cereal.to_numpy())
+same = 1 - (1 - after_cereal[cheap]) / (1 - shares_all[0, cheap])      # a logit with the same gain
+labels = [name if name in ("F2B26", "F6B18") else "" for name in ids if name != "F2B19"]
+rivals = np.delete(np.arange(24), cheap)
+sugar_cereal, lost_rivals = X2_all[0, rivals, 2], lost_cereal.to_numpy()[rivals]
+plots.Losses(sugar_cereal, labels, "F2B19", logit=same, tastes=lost_rivals)
 
 # %% [markdown]
 # The dashed line is a logit in which F2B19 gains as many buyers: every rival loses the same part of its own. In the model with
-# tastes the sugary rival loses 52 % and the one without sugar 13 %. The standard deviation of the taste for sugar is near zero in these
-# estimates. What does it here is income: it moves the taste for sugar and the sensitivity to price together.
+# tastes the sugary rival loses 52 % and the one without sugar 13 %.
+#
+# Which taste does that? The unobserved taste for sugar has a standard deviation near zero in these estimates. But $\Pi$ has an element
+# $-0.385$ for sugar and income: consumers with lower incomes like sugar more. Set this one number to zero.
+
+# %%
+Gamma_without = Gamma_cereal.copy()
+Gamma_without[2, 4] = 0                                  # sugar, income
+without = pd.Series(1 - shares_at_half_price(Gamma_without) / shares_all[0], ids)
+assert np.allclose(without[["F2B26", "F6B18"]], [0.466, 0.427], atol=0.005)
+without[["F2B26", "F6B18"]].round(3)
+
+# %% [markdown]
+# The two losses are nearly the same again. An observed demographic can do the work of a random taste.
 
 # %% [markdown]
 # ### A random coefficient on the constant
 #
 # Products with more sugar are closer substitutes if the taste for sugar varies. What if only the taste for the constant varies, that is, the taste
-# for cereals of any kind? Ask where those go who leave Stars when its $\delta$ falls a little. Of them the fraction that goes to $k$ is the
+# for cereals of any kind?
+#
+# Ask where those go who leave Stars when its $\delta$ falls a little. Of them the fraction that goes to $k$ is the
 # *diversion ratio* from Stars to $k$,
 #
 # $$-\frac{\partial s_k / \partial \delta_1}{\partial s_1 / \partial \delta_1},$$
@@ -564,11 +578,11 @@ pd.DataFrame(table, names[1:]).round(2)
 # %% [markdown]
 # > **A common error.** "A random coefficient on the constant gives nests." With nothing else random, every type that buys a cereal
 # > splits its demand over the six in the same proportions, because $s_{ij} / s_{ik} = e^{\delta_j - \delta_k}$ for each type. More of those who leave Stars stay
-# > with cereals than in the logit, by the same multiple for every rival, 1.99. Among inside goods diversion stays proportional to share. It is one
+# > with cereals than in the logit, by the same multiple for every rival, 1.98. Among inside goods diversion stays proportional to share. It is one
 # > nest that holds all inside goods. Several groups need random coefficients on *group dummies*, or a nesting parameter (lesson 06).
 
 # %%
-assert np.ptp(constant) < 1e-9 and np.isclose(constant[0], 1.99, atol=0.03)
+assert np.ptp(constant) < 1e-9 and np.isclose(constant[0], 1.98, atol=0.03)
 assert np.ptp(group[:2]) < 1e-9 and np.ptp(group[2:]) < 1e-9
 assert group[0] > 3 and group[2] < 0.7
 print(f"largest difference between multiples, constant only: {np.ptp(constant):.0e}")
@@ -651,11 +665,12 @@ diversion()
 
 # %% [markdown]
 # - **constant only**: five equal multiples, and dots on the ray. Types differ in how much cereal they buy, not in which.
-# - **group dummy**: one multiple for the sugary rivals. Bran cereals and the outside good share another: to a type that leaves the sugary group, they are
-#   all the rest.
+# - **group dummy**: one multiple for the sugary rivals. Bran cereals and the outside good share another, because no taste separates a bran cereal
+#   from buying nothing.
 # - **sugar**: dots on a curve. Every rival has a multiple of its own, larger the closer its sugar is to that of Stars.
 # - Put the constant on top of the dummy. The outside good falls behind, and the bran cereals recover.
-# - Shrink the price cut with tastes held. The multiples grow: the first to come are the closest to the margin.
+# - Shrink the price cut with tastes held. The multiple of Loops grows. A small cut wins consumers who resemble the present buyers most. A deep cut also wins
+#   some who care less for sugar.
 
 # %% [markdown]
 # ## Exercises
@@ -669,7 +684,7 @@ answer = ...
 
 # %% tags=["solution"]
 answer = B[[0, 4]] @ (nodes[:, 1] > 0)                   # E[1{nu > 0} | buys j]
-assert np.allclose(answer, [0.87, 0.45], atol=0.03)
+assert np.allclose(answer, [0.91, 0.36], atol=0.02)
 answer.round(2)
 
 # %% [markdown]
@@ -683,11 +698,11 @@ answer.round(2)
 second_choices = ...
 
 # %% tags=["solution"]
-without = blpteach.market_shares(delta[1:], mu[1:], weights)
-second_choices = (without - shares[1:]) / shares[0]
+rest = blpteach.market_shares(delta[1:], mu[1:], weights)
+second_choices = (rest - shares[1:]) / shares[0]
 assert np.allclose(second_choices, (P[1:] / (1 - P[0])) @ B[0])
 # A type splits what it bought of product 1 over the rest in proportion to its own probabilities.
-assert np.isclose(second_choices[0], 0.207, atol=0.01)
+assert np.isclose(second_choices[0], 0.301, atol=0.01)
 pd.Series(second_choices, names[1:]).round(3)
 
 # %% [markdown]
@@ -713,12 +728,15 @@ def taste_slope(P, B, X2, tastes, k, l):
     return X2[:, k] * (B @ v) - B @ (v * expected_x)
 
 
+def log_shares(Gamma):
+    return np.log(market_shares(delta, taste_deviations(X2, nodes, Gamma), weights))
+
+
 step = np.array([[0, 0], [0, 1e-5]])
-up, down = (np.log(market_shares(delta, taste_deviations(X2, nodes, Gamma + s * step), weights)) for s in (1, -1))
 found = taste_slope(P, B, X2, nodes, 1, 1)
-assert np.allclose(found, (up - down) / 2e-5, atol=1e-8)
-assert found[0] == found[:2].max() and found[0] > 0.4
-# The sugary ones gain: their buyers like sugar (B @ v > 0), and they have more of it than these buyers' expected choice.
+assert np.allclose(found, (log_shares(Gamma + step) - log_shares(Gamma - step)) / 2e-5, atol=1e-8)
+# Stars and Loops gain: their buyers like sugar, and they have more of it than these buyers' expected choice.
+assert (found[:2] > 0.3).all() and (found[3:] < 0).all()
 pd.Series(found, names).round(3)
 
 # %% [markdown]
@@ -738,10 +756,14 @@ except ImportError:
 if pyblp:
     formulas = pyblp.Formulation("1 + prices + sugar"), pyblp.Formulation("1 + sugar")
     table = pd.DataFrame({"market_ids": 0, "firm_ids": range(6), "prices": prices, "sugar": sugar})
-    types = pd.DataFrame({"market_ids": 0, "weights": weights, "nodes0": nodes[:, 0], "nodes1": nodes[:, 1]})
-    simulation = pyblp.Simulation(formulas, table, beta=beta, sigma=Gamma, xi=delta - X1 @ beta, agent_data=types)
+    people = {"market_ids": 0, "weights": weights, "nodes0": nodes[:, 0], "nodes1": nodes[:, 1]}
+    economy = pyblp.Simulation(formulas, table, beta=beta, sigma=Gamma, xi=delta - X1 @ beta,
+                               agent_data=pd.DataFrame(people))
+
+# %%
+if pyblp:
     stay = pyblp.Iteration("return")                     # keep the given prices
-    result = simulation.replace_endogenous(costs=np.zeros(6), prices=prices, iteration=stay)
+    result = economy.replace_endogenous(costs=np.zeros(6), prices=prices, iteration=stay)
     gap = abs(result.product_data.shares[:, 0] - shares).max()
     assert gap < 1e-10
     print(f"largest difference between PyBLP's shares and ours: {gap:.0e}")
