@@ -80,7 +80,7 @@ class Inelastic(Picture):
         self.texts = {}
         for name, axes in self.axes.items():
             axes.axvline(-1, color=TRUTH, ls=":")
-            axes.set(ylim=(0, 420), xlim=(-5, 0), ylabel="models")
+            axes.set(ylim=(0, 420), xlim=(-5, 0), ylabel="models of a year")
             self.texts[name] = axes.text(-4.9, 392, "", va="top")
         all_axes[-1].set_xlabel("own-price elasticity (percent of sales per percent of price)")
         all_axes[0].set_title("Which models would earn more at a higher price? All those right of -1")

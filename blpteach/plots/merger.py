@@ -108,19 +108,19 @@ class Paths(Picture):
         self.lines = [self.axes.plot([], [], color=HIGHLIGHT, marker="o", ms=4, lw=1.2, label="naive: p ← c + η(p)")[0],
                       self.axes.plot([], [], color=PRODUCT, marker="s", ms=4, label="ζ map")[0]]
         self.axes.set(xlabel="iteration", ylabel="price (cents a serving)",
-                      title=f"Do the first-order conditions find a price for {self.name}?")
+                      title=f"Which map finds the new price of {self.name}?")
 
     def update(self, iterations=40):
         """Show so many iterations."""
         for line, path in zip(self.lines, (self.naive, self.zeta)):
             line.set_data(np.arange(len(path))[:iterations + 1], path[:iterations + 1])
-        self.axes.relim()
-        self.axes.autoscale_view()
-        self.axes.legend(loc="center right")
+        low, high = self.naive.min(), self.naive.max()
+        self.axes.set_ylim(low - 0.08 * (high - low), high + 0.25 * (high - low))
+        self.axes.legend(loc="upper left", ncols=2)
 
 
 class DiversionMap(Picture):
-    """Diversion ratios of one market as a heat map, with the outside good in a column of its own.
+    """Diversion ratios of one market as a heat map, with the outside good, off the scale, in a column of numbers.
 
     Parameters
     ----------
@@ -142,7 +142,9 @@ class DiversionMap(Picture):
         self.image = heat_map(self.axes, len(self.names), len(columns))
         self.axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=SMALL)
         self.axes.set_yticks(range(len(self.names)), self.names, fontsize=SMALL)
-        bar = figure.colorbar(self.image, ax=self.axes, pad=0.02)
+        self.outside = [self.axes.text(len(self.names), j, "", ha="center", va="center", color="white", fontsize=SMALL)
+                        for j in range(len(self.names))]
+        bar = figure.colorbar(self.image, ax=self.axes, pad=0.02, extend="max")
         bar.set_label("of 100 who leave the row's product")
         self.axes.set(title=self.title, ylabel="they leave", xlabel="they go to")
 
@@ -151,6 +153,8 @@ class DiversionMap(Picture):
         self.ratios = self.ratios if ratios is None else np.asarray(ratios)
         inside = np.where(np.eye(len(self.ratios), dtype=bool), np.nan, self.ratios)
         self.image.set_data(100 * np.column_stack([inside, np.diagonal(self.ratios)]))
+        for text, ratio in zip(self.outside, np.diagonal(self.ratios)):
+            text.set_text(f"{100 * ratio:.0f}")
 
 
 def heat_map(axes, rows, columns):

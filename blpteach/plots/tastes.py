@@ -33,7 +33,9 @@ class Losses(Picture):
         """A line at the logit's answer, a point for each rival."""
         self.axes = axes = figure.subplots()
         self.line = axes.axhline(0, color=TRUTH, ls="--", label="logit: the same for all")
-        self.points, = axes.plot(self.sugar, 0 * self.sugar, "o", color=PRODUCT, ms=10, label="with the tastes of the text")
+        self.points, = axes.plot(self.sugar, 0 * self.sugar, "o", color=PRODUCT, ms=10)
+        named = [bool(name) for name in self.names]
+        self.marks = None if all(named) else axes.plot(self.sugar, 0 * self.sugar, "o", color=HIGHLIGHT, ms=11, markevery=named)[0]
         self.labels = [axes.annotate(name, (x, 0), xytext=(9, 7), textcoords="offset points") for x, name in zip(self.sugar, self.names)]
         axes.set(xlabel=f"sugar of the rival ({self.unit})", ylabel="buyers lost", ylim=(0, 0.65),
                  xlim=(-0.02 * self.sugar.max(), 1.12 * self.sugar.max()))
@@ -45,11 +47,14 @@ class Losses(Picture):
             self.logit = logit
         heights = np.full(len(self.sugar), self.logit) if tastes is None else tastes
         self.line.set_ydata([self.logit] * 2)
-        self.points.set_ydata(heights)
+        for points in filter(None, (self.points, self.marks)):
+            points.set_ydata(heights)
         self.points.set_label("each rival" if tastes is None else "with random tastes")
         for label, x, height in zip(self.labels, self.sugar, heights):
             label.xy = (x, height)
             label.set_position((9, 7 if height >= self.logit - 1e-9 else -16))
+            if self.marks and height > self.logit:              # among many points: to the left, where there is room
+                label.set(position=(-9, 7), ha="right")
         finding = (f"every rival loses {100 * self.logit:.0f} %" if np.ptp(heights) < 1e-6 else
                    f"rivals lose from {100 * heights.min():.0f} to {100 * heights.max():.0f} % of their buyers")
         self.axes.set_title(f"{self.product} at half price: {finding}", loc="left")
@@ -308,7 +313,7 @@ class Diversion(Picture):
         self.logit = np.append(self.shares[1:], 1 - self.shares.sum()) / (1 - self.shares[0])
         self.left.plot(range(len(labels)), self.logit, "_", color=TRUTH, ms=44, mew=2.5, label="logit: proportional to share")
         self.texts = [self.left.text(k, 0, "", ha="center", va="bottom") for k in range(len(labels))]
-        self.left.set(ylim=(0, 0.8), ylabel=f"part of the new buyers of {self.names[0]}")
+        self.left.set(ylim=(0, 0.8), yticks=np.arange(0, 0.9, 0.2), ylabel=f"part of the new buyers of {self.names[0]}")
         self.left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         self.left.grid(axis="x", visible=False)
         self.left.legend(loc="upper left", markerscale=0.45)
@@ -321,7 +326,7 @@ class Diversion(Picture):
         axes.plot([0, a * far], [0, b * far], color=TRUTH, lw=1.2, ls="--", label="the logit's odds")
         self.types, = axes.plot([], [], "o", color=FOURTH, ms=5.5, alpha=0.35, mew=0)
         axes.plot([0, 1], [1, 0], color=OUTSIDE, lw=1.2)
-        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), title="Each dot is a consumer type",
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), title="Each dot is a consumer type",
                  xlabel="buys a sugary cereal (probability)", ylabel="buys a bran cereal (probability)")
         axes.legend(loc="upper right")
 
@@ -337,5 +342,5 @@ class Diversion(Picture):
             text.set(y=max(height, logit) + 0.012, text=f"×{height / logit:.2f}")
         self.types.set_data(P[self.group == 1].sum(0), P[self.group == 0].sum(0))
         twin, bran = (self.diversion / self.logit)[[0, 2]]
-        self.left.set_title(f"{self.names[0]} cheaper by {self.values['cut']:.0f} %: {self.names[1]} gives ×{twin:.2f}, "
+        self.left.set_title(f"{self.names[0]} {self.values['cut']:.0f} % cheaper: {self.names[1]} ×{twin:.2f}, "
                             f"{self.names[3]} ×{bran:.2f} of the logit's answer", loc="left")

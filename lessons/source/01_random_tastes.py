@@ -69,7 +69,7 @@ plots.Losses(10 * sugar[1:], names[1:], "Stars", logit=lost_logit[0])
 # third product appears. When Stars improves, the ratio of Loops to Wheat can't move, so both lose the same part. This is the
 # *independence of irrelevant alternatives*. No data can overturn it, because no parameter of the logit could.
 #
-# What would overturn it? Those who like sugar buy Stars or Loops. If Stars gets cheaper, it is them who move. So we need consumers
+# What would overturn it? Those who like sugar buy Stars or Loops. If Stars gets cheaper, they are the ones who move. So we need consumers
 # who differ.
 
 # %% [markdown]
@@ -141,7 +141,8 @@ pd.DataFrame(taste_deviations(X2, types, Gamma), names, ["(0, -1)", "(0, 1)", "(
 # %% [markdown]
 # > **A common error.** One reads that utility is $\delta_{jt} + \sum_k \nu_{ik}\, \mu_{jtk}$, with one free number $\mu_{jtk}$ for each product
 # > $j$, market $t$ and characteristic $k$. Count the unknowns. Nevo's cereal data have 2,256 shares and four characteristics with random
-# > coefficients. That utility has 9,024 free numbers. In (1.2) the characteristics are data. The parameters
+# > coefficients. That utility has 9,024 free numbers: more
+# > unknowns than data, and nothing that one market teaches about another. In (1.2) the characteristics are data. The parameters
 # > $\theta_2 = (\Sigma, \Pi)$, the matrices of all $\sigma_{kl}$ and $\pi_{kd}$, are the same in all markets: 13 numbers in Nevo's model.
 
 # %%
@@ -217,8 +218,17 @@ print(f"mean {alpha.mean():.1f}   median {np.median(alpha):.1f}   most sensitive
 plots.PriceSlopes(alpha)
 
 # %% [markdown]
-# They don't. Half of the types are above $-34.5$, but one long tail pulls the mean to $-62.8$. Most of that spread comes from income. Observed
-# demographics carry much of what "random" tastes stand for.
+# They don't. Half of the types are above $-34.5$, but one long tail pulls the mean to $-62.8$. Where does the spread come from? Keep the two columns
+# of income and drop the rest.
+
+# %%
+by_income = tastes_cereal[:, 4:6] @ Gamma_cereal[1, 4:6]
+explained = np.corrcoef(alpha, by_income)[0, 1] ** 2
+assert explained > 0.98
+print(f"squared correlation of alpha_i with its income part: {explained:.3f}")
+
+# %% [markdown]
+# It is income, nearly all of it. In this model the heterogeneity that matters for price is observed.
 
 # %% [markdown]
 # ### What one type chooses
@@ -292,10 +302,10 @@ outside.round(3)
 # %% [markdown]
 # ### Market shares: an average over types
 #
-# The population holds many types. The market share is the average of their probabilities. With a density of tastes that is an integral. It
-# has no closed form, so we take finitely many nodes $\nu_i$ with weights $w_i$ (`weights`, shape (I,)), which usually sum to one:
+# The population holds many types. The market share is the average of their probabilities. With a distribution $F$ of tastes,
+# observed and unobserved, that is an integral. It has no closed form, so we take finitely many types with weights $w_i$ (`weights`, shape (I,)), which usually sum to one:
 #
-# $$s_j = \int s_j(\nu)\, dF(\nu) \approx \sum_i w_i\, s_{ij}. \tag{1.5}$$
+# $$s_j = \int s_j(\nu, y)\, dF(\nu, y) \approx \sum_i w_i\, s_{ij}. \tag{1.5}$$
 
 # %%
 def market_shares(delta, mu, weights):
@@ -303,7 +313,7 @@ def market_shares(delta, mu, weights):
 
 
 # %% [markdown]
-# An integration rule of the library gives nodes and weights for a number of markets and dimensions. We ask for 500 nodes in one market, in two
+# The values of $\nu$ that stand for the whole distribution are its *nodes*. An integration rule of the library gives nodes and weights for a number of markets and dimensions. We ask for 500 nodes in one market, in two
 # dimensions, and take that market's.
 
 # %%
@@ -321,8 +331,8 @@ pd.DataFrame({"share, no random tastes": shares, "share with them": average}, na
 # - **Monte Carlo**: independent draws. The error falls like $I^{-1/2}$ in any dimension: four times the nodes halve it.
 # - **Scrambled Halton** and **scrambled Sobol**: points that fill the space evenly, with a random scrambling. Their error falls nearly like
 #   $I^{-1}$, or faster for integrands as smooth as ours.
-# - **Gauss-Hermite product**: chosen points with unequal weights, exact for polynomials up to a degree. In one dimension nothing is better. In L
-#   dimensions, $n$ points in each direction are $n^L$ nodes.
+# - **Gauss-Hermite product**: chosen points with unequal weights, exact for polynomials up to a degree. For smooth functions in one dimension it is
+#   hard to beat. In L dimensions, $n$ points in each direction are $n^L$ nodes.
 #
 # We know the truth here from 120 x 120 Gauss-Hermite nodes. The error is the root mean square over the six shares and 12 seeds.
 #
@@ -370,12 +380,12 @@ def share_of_stars(sigma, draws):
 plots.DrawnOnce(share_of_stars)
 
 # %% [markdown]
-# The smooth line is still a little off the truth, because 200 draws are few. But it has a slope, and a search can follow it.
+# The smooth line has an error too, because 200 draws are few. But it has a slope, and a search can follow it.
 
 # %% [markdown]
 # ### Shares are data, so delta moves
 #
-# Two sections ago the random tastes changed the shares, because we held $\delta$. But shares are observed. What must change is $\delta$:
+# When we added random tastes the shares changed, because we held $\delta$. But shares are observed. What must change is $\delta$:
 # we look for the $\delta$ at which the model's shares are the observed ones. That is Step 2, share inversion, and lesson 02 opens it. For now it is
 # one call.
 
@@ -430,7 +440,7 @@ print("shares of 94 markets:", stack.shape, "  shares of the first:", first.shap
 #
 # $$w_{i|j} = \frac{w_i\, s_{ij}}{s_j}. \tag{1.6}$$
 #
-# In code `B`, shape (J, I). Each row is a distribution over types. An average with these weights is an expectation over the buyers of $j$; we
+# In code `B`, shape (J, I); the library's function is `blpteach.buyers`. Each row is a distribution over types. An average with these weights is an expectation over the buyers of $j$; we
 # write $E[\,\cdot \mid i \text{ buys } j]$.
 
 # %%
@@ -452,7 +462,8 @@ plots.Buyers(shares, sugar, {"Stars": 0, "Wheat": 4}, sigma=2.0)
 # %% [markdown]
 # ### All derivatives of shares, from the buyers
 #
-# Raise $\delta_k$ a little. A type's probability of $j$ moves by $s_{ij}(1\{j = k\} - s_{ik})$, the logit's derivative. Average over types with
+# Raise $\delta_k$ a little. A type's probability of $j$ moves by $s_{ij}(1\{j = k\} - s_{ik})$, the logit's derivative; $1\{j = k\}$ is one for $j = k$ and zero
+# otherwise. Average over types with
 # $w_i$, divide by $s_j$, and the weights become $w_{i|j}$:
 #
 # $$\frac{\partial \log s_j}{\partial \delta_k} = 1\{j = k\} - E[\, s_{ik} \mid i \text{ buys } j\,]. \tag{1.7}$$
@@ -664,7 +675,7 @@ plots.Diversion(**MARKET, sigma_sugar=3.0)
 diversion()
 
 # %% [markdown]
-# - **constant only**: five equal multiples, and dots on the ray. Types differ in how much cereal they buy, not in which.
+# - **constant only**: five equal multiples, and dots on the ray. (They are less than the 1.98 above, which was for a tiny price cut.) Types differ in how much cereal they buy, not in which.
 # - **group dummy**: one multiple for the sugary rivals. Bran cereals and the outside good share another, because no taste separates a bran cereal
 #   from buying nothing.
 # - **sugar**: dots on a curve. Every rival has a multiple of its own, larger the closer its sugar is to that of Stars.
@@ -701,7 +712,7 @@ second_choices = ...
 rest = blpteach.market_shares(delta[1:], mu[1:], weights)
 second_choices = (rest - shares[1:]) / shares[0]
 assert np.allclose(second_choices, (P[1:] / (1 - P[0])) @ B[0])
-# A type splits what it bought of product 1 over the rest in proportion to its own probabilities.
+# A type splits what it bought of product 1 in proportion to its other probabilities.
 assert np.isclose(second_choices[0], 0.301, atol=0.01)
 pd.Series(second_choices, names[1:]).round(3)
 
@@ -735,7 +746,8 @@ def log_shares(Gamma):
 step = np.array([[0, 0], [0, 1e-5]])
 found = taste_slope(P, B, X2, nodes, 1, 1)
 assert np.allclose(found, (log_shares(Gamma + step) - log_shares(Gamma - step)) / 2e-5, atol=1e-8)
-# Stars and Loops gain: their buyers like sugar, and they have more of it than these buyers' expected choice.
+# Stars and Loops gain: their buyers like sugar,
+# and they have more of it than these buyers' expected choice.
 assert (found[:2] > 0.3).all() and (found[3:] < 0).all()
 pd.Series(found, names).round(3)
 
