@@ -10,7 +10,6 @@ import numpy as np
 
 from .datasets import load_autos, load_cereal, load_simulated
 from .problem import Problem
-from .simulation import FORMULAS
 from .simulation import FORMULAS, Truth
 
 
