@@ -113,7 +113,7 @@ def test_static_pictures_place_their_numbers():
     assert cloud.negative.get_xydata() == pytest.approx(np.array([[10.0, -1.0]]))
     paths = Paths([0.1, 0.3, 0.1], [0.1, 0.2, 0.2], "one")
     paths.update(iterations=1)
-    assert list(paths.lines[0].get_ydata()) == pytest.approx([10.0, 30.0])
+    assert list(paths.lines[0].get_ydata()) == pytest.approx([10.0, 30.0]) and paths.axes.get_xlim()[1] > 1
 
 
 def test_diversion_map_shows_the_outside_good_as_a_number():

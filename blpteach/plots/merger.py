@@ -115,7 +115,7 @@ class Paths(Picture):
         for line, path in zip(self.lines, (self.naive, self.zeta)):
             line.set_data(np.arange(len(path))[:iterations + 1], path[:iterations + 1])
         low, high = self.naive.min(), self.naive.max()
-        self.axes.set_ylim(low - 0.08 * (high - low), high + 0.25 * (high - low))
+        self.axes.set(xlim=(-0.5, iterations + 0.5), ylim=(low - 0.08 * (high - low), high + 0.25 * (high - low)))
         self.axes.legend(loc="upper left", ncols=2)
 
 
@@ -129,7 +129,7 @@ class DiversionMap(Picture):
     names : list of str (J,)
     title : str, optional
     """
-    size = (9, 7)
+    size = (8.4, 6.8)
 
     def __init__(self, ratios, names, title="Where do buyers go when a product's price rises?", **values):
         self.ratios, self.names, self.title = np.asarray(ratios), list(names), title

@@ -34,7 +34,7 @@ def merger(market="C01Q1"):
     models = cereal_models(market)
     firms = sorted({int(firm) for firm in models["logit"].firm_ids})
     controls = {"acquirer": firm_choice("acquirer", firms, 1), "target": firm_choice("target", firms, 2),
-                "efficiency": slider("costs of the merging products fall by (percent)", 0.0, 0.0, 30.0, 0.5, ".1f"),
+                "efficiency": slider("their costs fall by (percent)", 0.0, 0.0, 30.0, 0.5, ".1f"),
                 "demand": ipw.Dropdown(options=list(models), description="demand", layout=ipw.Layout(width="260px"))}
     no_savings = {"efficiency": 0.0, "demand": "random coefficients"}
     presets = {"1 buys 2": {"acquirer": 1, "target": 2, **no_savings},

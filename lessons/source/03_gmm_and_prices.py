@@ -414,8 +414,10 @@ Units(delta, X1, Z, names, column=7)
 # and minimising it is ordinary least squares of $A\delta$ on $AX_1$, with 13 "observations". What least squares leaves is a
 # projection. With $P_A = AX_1(X_1'A'AX_1)^{-1}X_1'A'$ and the **residual maker** $I - P_A$,
 #
-# $$\hat\beta = \underbrace{(X_1'A'AX_1)^{-1}X_1'A'A}_{\texttt{beta\_map}}\,\delta, \qquad
-# q = |\underbrace{(I - P_A)A}_{\texttt{moment\_map}}\,\delta|^2. \tag{3.4}$$
+# $$\hat\beta = \underbrace{(X_1'A'AX_1)^{-1}X_1'A'A}_{\text{beta map}}\,\delta, \qquad
+# q = |\underbrace{(I - P_A)A}_{\text{moment map}}\,\delta|^2. \tag{3.4}$$
+#
+# In code they are `beta_map` (K1, N) and `moment_map` (M, N).
 
 # %%
 def maps(X1, Z, W):

@@ -374,7 +374,7 @@ below.round(4)
 there = (problem.products["market_ids"] == "C08Q2") & (problem.products["firm_ids"] == 1)
 earned = (problem.prices - all_costs)[there]                    # margins of firm 1 in C08Q2
 price = problem.prices[there][0]                                # F1B04 comes first
-print(f"siblings that earn more a serving than F1B04's whole price: {(earned[1:] > price).sum()} of 8")
+print(f"siblings with margins above F1B04's whole price: {(earned[1:] > price).sum()} of 8")
 assert (earned[1:] > price).sum() == 6
 
 # %% [markdown]
@@ -559,8 +559,9 @@ print(f"{to_one.mean():.0f} of 100 leavers of firm 2 go to 1; prices {rise[twos]
 assert to_two.mean() > 1.5 * to_one.mean() and rise[ones].mean() > 1.5 * rise[twos].mean()
 
 # %% [markdown]
-# Diversion is what makes a merger dangerous. Firm 1 has more to gain from its partner than its partner from it. Is that so
-# elsewhere? For each market: which firm loses more of its leavers to the other, and which raises prices more?
+# Diversion is what makes a merger dangerous. In this market firm 1 catches more through its partner than its partner through it. Over
+# all markets it was firm 2 whose prices rose more. Does diversion explain that too? For each market, two differences: by how much
+# more firm 1 loses to firm 2 than the reverse, and by how much more it raises its prices.
 
 # %%
 D_all = blpteach.diversion_ratios(demand(p_old)[0], stack.weights, alpha_all)
@@ -575,7 +576,7 @@ print(f"correlation over {len(gap)} markets: {np.corrcoef(flow, gap)[0, 1]:.2f}"
 assert np.corrcoef(flow, gap)[0, 1] > 0.9
 
 # %% [markdown]
-# It is so nearly everywhere. A look at the diversion ratios, before any simulation, tells which prices are at risk.
+# The two move together. A look at the diversion ratios, before any simulation, tells which prices are at risk.
 #
 # ### What consumers lose
 #
