@@ -1,0 +1,330 @@
+"""Pictures of lesson 02: how fast an inversion converges, why it is slow, how delta moves with theta2, and a race of four methods."""
+import numpy as np
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MultipleLocator
+
+from ..inversion import contraction_rate, delta_jacobian, exp_contraction, invert_shares
+from ..utility import buyers, choice_probabilities, market_shares, taste_deviations
+from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, SECOND, TRUTH, Picture
+
+LOOKS = {"contraction": (PRODUCT, "o"), "corrected": (SECOND, "s"), "SQUAREM": (FOURTH, "^"), "Newton": (HIGHLIGHT, "D")}
+FLOOR = 1e-16                                                   # stands for a change of zero on a log axis
+
+
+def history_lines(axes, names):
+    """An empty line and an empty dashed line for each method; colour and marker follow from the first word of its name."""
+    looks = {name: LOOKS[name.split()[0].rstrip(",")] for name in names}
+    return {name: (axes.plot([], [], marker + "-", color=colour, ms=4.5, lw=1.6)[0], axes.plot([], [], "--", color=colour, lw=1.3)[0])
+            for name, (colour, marker) in looks.items()}
+
+
+def set_history(lines, changes, rate=None, evaluations=1, anchor=-1, until=400):
+    """Move a method's lines: changes (n,) against evaluations, and `rate` to the power of evaluations through the point `anchor`."""
+    line, dashes = lines
+    n = evaluations * np.arange(1, len(changes) + 1)
+    line.set_data(n, np.maximum(changes, FLOOR))
+    shown = rate is not None and 1e-9 < rate < 1 and changes[anchor] > FLOOR
+    x = np.array([1, until])
+    dashes.set_data(*((x, changes[anchor] * np.exp((x - n[anchor]) * np.log(rate))) if shown else ([], [])))
+
+
+def change_axes(axes, until):
+    """Axes of changes against the number of evaluations."""
+    axes.set_yscale("log")
+    axes.set(xlabel="times that the model's shares were computed", ylabel="largest change in delta (utils)", xlim=(0, until), ylim=(1e-15, 1e2))
+    axes.set_yticks([1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1])
+    axes.minorticks_off()
+
+
+class Convergence(Picture):
+    """Change in delta at each iteration, on a log axis, with the slope that a rate predicts.
+
+    Parameters
+    ----------
+    histories : dict
+        From a method's name, which begins with contraction, corrected, SQUAREM or Newton, to changes (n,).
+    rates : dict, optional
+        From names to contraction rates; their slopes are dashed.
+    title : str
+    until : int
+        End of the horizontal axis.
+    """
+    size = (9.5, 4.2)
+
+    def __init__(self, histories, rates=None, title="How fast does the change in delta shrink?", until=100, **values):
+        self.histories, self.rates, self.title, self.until = histories, rates or {}, title, until
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """A line and a dashed line for each method, and the tolerance."""
+        self.axes = axes = figure.subplots()
+        change_axes(axes, self.until)
+        axes.axhline(1e-13, color=OUTSIDE, lw=1.3)
+        axes.text(0.995 * self.until, 1.4e-13, "tolerance", color="#666666", ha="right", va="bottom")
+        self.lines = history_lines(axes, self.histories)
+        axes.set_title(self.title, loc="left")
+
+    def update(self, histories=None, rates=None):
+        """New histories or rates under the same names."""
+        self.histories, self.rates = {**self.histories, **(histories or {})}, {**self.rates, **(rates or {})}
+        for name, lines in self.lines.items():
+            changes, rate = np.asarray(self.histories[name]), self.rates.get(name)
+            set_history(lines, changes, rate, 2 if name.startswith("SQUAREM") else 1, anchor=len(changes) // 2)
+            lines[0].set_label(f"{name}: {len(changes)} iterations")
+            lines[1].set_label(None if rate is None else f"slope of rate {rate:.3f}")
+        self.axes.legend(loc="upper right")
+
+
+class HowMany(Picture):
+    """Rates against outside shares, and numbers of iterations against rates, market by market.
+
+    Parameters
+    ----------
+    groups : dict
+        From a label to outside shares (T,), rates (T,) and iterations (T,); two groups.
+    """
+    size = (12, 4.6)
+
+    def __init__(self, groups, **values):
+        self.groups = groups
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """Points for each group, the simple bound, and the number of iterations that follows from a rate."""
+        self.left, self.right = figure.subplots(1, 2)
+        self.points = {}
+        for (label, _), colour, marker in zip(self.groups.items(), (PRODUCT, HIGHLIGHT), "os"):
+            self.points[label] = [axes.plot([], [], marker, color=colour, ms=6, alpha=0.7, mew=0, label=label)[0] for axes in (self.left, self.right)]
+        self.left.plot([0, 1], [1, 0], "--", color=TRUTH, lw=1.5, label="1 - outside share")
+        self.left.set(xlabel="outside share", ylabel="rate of the contraction", xlim=(0, 1), ylim=(0, 1),
+                      title="Is a large outside share a guarantee of speed? No")
+        rate = np.linspace(0.2, 0.92, 200)
+        self.right.plot(rate, np.log(1e-13) / np.log(rate), color=TRUTH, lw=1.5, label="log(1e-13) / log(rate)")
+        self.right.add_patch(Rectangle((0, 10), 1, 10, color=OUTSIDE, alpha=0.45, lw=0))
+        self.right.text(0.93, 22, "10 to 20", color="#555555", ha="right", va="bottom")
+        self.right.set(xlabel="rate of the contraction", ylabel="iterations to a change of 1e-13", xlim=(0.3, 0.95), ylim=(0, 280),
+                       title="How many iterations? The rate decides")
+        for axes in (self.left, self.right):
+            axes.legend(loc="lower left" if axes is self.left else "upper left")
+
+    def update(self, groups=None):
+        """Other numbers under the same labels."""
+        self.groups = {**self.groups, **(groups or {})}
+        for label, (outside, rates, iterations) in self.groups.items():
+            self.points[label][0].set_data(outside, rates)
+            self.points[label][1].set_data(rates, iterations)
+
+
+class Valley(Picture):
+    """Two products: where each share is the observed one, and the way that two contractions take to the crossing.
+
+    Parameters
+    ----------
+    proportions : array (2,)
+        How the inside goods divide what is not outside.
+    sigma : float
+        Standard deviation of the taste for product 1.
+    steps : int
+        Drawn of each path.
+    """
+    size = (11.5, 5)
+
+    def __init__(self, proportions=(0.6, 0.4), sigma=2.0, steps=20, **values):
+        self.proportions, self.sigma, self.steps = np.array(proportions), sigma, steps
+        self.nu = np.linspace(-3, 3, 41)
+        self.weights = np.exp(-self.nu**2 / 2) / np.exp(-self.nu**2 / 2).sum()
+        self.mu = sigma * np.outer([1, 0], self.nu)
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """Two panels, one for each map."""
+        self.panels = figure.subplots(1, 2, sharex=True, sharey=True)
+        self.paths, self.curves = [], [[], []]
+        for axes, (colour, marker) in zip(self.panels, (LOOKS["contraction"], LOOKS["corrected"])):
+            self.paths.append(axes.plot([], [], marker + "-", color=colour, ms=5, lw=1.2, zorder=3)[0])
+            axes.plot([], [], color=TRUTH, lw=1.6, label="share of 1 as observed")
+            axes.plot([], [], color=TRUTH, lw=1.6, ls="--", label="share of 2 as observed")
+            axes.set(xlabel="mean utility of product 1 (utils)")
+            axes.xaxis.set_major_locator(MultipleLocator(1))
+            axes.yaxis.set_major_locator(MultipleLocator(1))
+        self.panels[0].legend(loc="lower right")
+        self.panels[1].plot([], [], color=OUTSIDE, lw=2.5, ls="-.", label="outside share as observed")
+        self.panels[1].legend(*[a[2:] for a in self.panels[1].get_legend_handles_labels()], loc="lower right")
+        self.goals = [axes.plot([], [], "*", color=HIGHLIGHT, ms=17, mec="white", zorder=4)[0] for axes in self.panels]
+        self.panels[0].set_ylabel("mean utility of product 2 (utils)")
+
+    def path(self, corrected):
+        """delta (steps + 1, 2) from zero on."""
+        update, path = exp_contraction(self.shares, self.mu, self.weights, corrected), [np.zeros(2)]
+        for _ in range(self.steps):
+            path.append(update(path[-1]))
+        return np.array(path)
+
+    def draw_curves(self, axes, drawn, low, high):
+        """Contours at the observed shares."""
+        for contour in drawn:
+            contour.remove()
+        grid = np.stack(np.meshgrid(np.linspace(low, high, 70), np.linspace(low, high, 70)), -1)
+        s = market_shares(grid, self.mu, self.weights)
+        drawn[:] = [axes.contour(grid[..., 0], grid[..., 1], s[..., j], [self.shares[j]], colors=TRUTH, linewidths=1.6, linestyles=style)
+                    for j, style in enumerate(("-", "--"))]
+        if axes is self.panels[1]:
+            drawn.append(axes.contour(grid[..., 0], grid[..., 1], 1 - s.sum(-1), [1 - self.shares.sum()], colors=OUTSIDE, linewidths=2.5,
+                                      linestyles="-."))
+
+    def update(self, outside_share=0.02):
+        """Observed share of the outside good."""
+        self.shares = (1 - outside_share) * self.proportions
+        self.delta = invert_shares(self.shares, self.mu, self.weights).delta
+        low, high = min(self.delta.min(), 0) - 1, max(self.delta.max(), 0) + 1
+        for axes, line, goal, drawn, corrected in zip(self.panels, self.paths, self.goals, self.curves, (False, True)):
+            path = self.path(corrected)
+            line.set_data(*path.T)
+            goal.set_data(self.delta[:1], self.delta[1:])
+            self.draw_curves(axes, drawn, low, high)
+            left = abs(path[-1] - self.delta).max()
+            axes.set_title(f"{'Corrected' if corrected else 'Contraction'}: after {self.steps} steps, {left:.2g} utils to go", loc="left")
+            axes.set(xlim=(low, high), ylim=(low, high))
+
+
+class Tangents(Picture):
+    """delta of some products as one nonlinear parameter moves, shares held, with the slope that the implicit function theorem gives.
+
+    Parameters
+    ----------
+    market : Block
+        One market.
+    Gamma : array (K2, L + D)
+    row, column : int
+        Which element of Gamma moves.
+    products : dict
+        From labels to positions.
+    values : array
+        Of that element.
+    name : str
+        Of the parameter, for the axis.
+    """
+    size = (9.5, 4.2)
+
+    def __init__(self, market, Gamma, row, column, products, grid, name, **values):
+        self.market, self.Gamma, self.row, self.column = market, Gamma, row, column
+        self.products, self.grid, self.name = products, np.asarray(grid, float), name
+        self.paths = np.array([self.solve(value)[0] for value in self.grid])
+        super().__init__(**values)
+
+    def solve(self, value):
+        """delta (J,) and its slope (J,) at a value of the parameter."""
+        m, Gamma = self.market, self.Gamma.copy()
+        Gamma[self.row, self.column] = value
+        mu = taste_deviations(m.X2, m.tastes, Gamma)
+        delta = invert_shares(m.shares, mu, m.weights).delta
+        P = choice_probabilities(delta, mu)
+        return delta, delta_jacobian(P, buyers(P, m.weights), m.X2, m.tastes, [self.row], [self.column])[:, 0]
+
+    def draw(self, figure):
+        """A line, a tangent and a point for each product."""
+        self.axes = axes = figure.subplots()
+        self.lines = []
+        for (label, j), colour, style in zip(self.products.items(), (HIGHLIGHT, PRODUCT, SECOND, FOURTH), ("-", "-.", ":", "-")):
+            axes.plot(self.grid, self.paths[:, j], style, color=colour, label=label)
+            self.lines.append((axes.plot([], [], "--", color=TRUTH, lw=1.5)[0], axes.plot([], [], "o", color=colour, ms=9)[0]))
+        axes.set(xlabel=self.name, ylabel="mean utility delta (utils)", title="How must delta move so that shares stay put?")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+    def update(self, value=None):
+        """Where the tangents touch."""
+        value = self.grid.mean() if value is None else value
+        delta, slope = self.solve(value)
+        x = value + 0.17 * np.ptp(self.grid) * np.array([-1, 1])
+        for (tangent, point), j in zip(self.lines, self.products.values()):
+            tangent.set_data(x, delta[j] + slope[j] * (x - value))
+            point.set_data([value], [delta[j]])
+
+
+# The race: name, arguments of invert_shares, evaluations of the shares in an iteration, cap on iterations
+RUNNERS = (("contraction", {"method": "exp", "corrected": False}, 1, 1000), ("corrected contraction", {"method": "exp"}, 1, 300),
+           ("SQUAREM, corrected", {"method": "squarem"}, 2, 150), ("Newton", {"method": "newton"}, 1, 100))
+
+
+class Race(Picture):
+    """Four inversions of one market of made-up tastes, from delta = 0.
+
+    Parameters
+    ----------
+    proportions : array (J,)
+        How the inside goods divide what is not outside.
+    X2 : array (J, K2)
+    nodes : array (I, K2)
+    weights : array (I,)
+    """
+    size = (12.5, 4.8)
+    until = 150
+
+    def __init__(self, proportions, X2, nodes, weights, **values):
+        self.proportions, self.X2, self.nodes, self.weights = proportions, X2, nodes, weights
+        self.values = {"outside_share": 0.5, "sigma": 2.0, "tolerance": 1e-13}
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """Lines on the left, bars on the right."""
+        self.left, self.right = figure.subplots(1, 2, width_ratios=(1.45, 1))
+        change_axes(self.left, self.until)
+        self.lines = history_lines(self.left, [name for name, *_ in RUNNERS])
+        self.limit = self.left.axhline(1e-13, color=OUTSIDE, lw=1.3)
+        self.limit_text = self.left.text(0.995 * self.until, 1, "tolerance", color="#666666", ha="right", va="bottom")
+        self.left.plot([], [], "--", color=TRUTH, lw=1.3, label="slope that the rate predicts")
+        self.left.legend(loc="upper right")
+        names, colours = [name.replace(" ", "\n") for name in self.lines], [lines[0].get_color() for lines in self.lines.values()]
+        self.bars = self.right.barh(names, np.ones(4), height=0.6, edgecolor=colours, color=colours, lw=2)
+        self.texts = [self.right.text(1, k, "", va="center") for k in range(4)]
+        self.right.set_xscale("log")
+        self.right.set(xlim=(1, 1e8), xlabel="times until the tolerance", title="The score, and the error left in delta")
+        self.right.set_xticks([1, 10, 100, 1000, 10_000, 100_000], ["1", "10", "100", "", "10,000", ""])
+        self.right.minorticks_off()
+        self.right.grid(axis="y", visible=False)
+        self.right.invert_yaxis()
+
+    def run(self):
+        """Solve by each method, and by Newton's as exactly as the machine can; rates are those at the solution."""
+        v = self.values
+        shares = (1 - v["outside_share"]) * self.proportions
+        mu = taste_deviations(self.X2, self.nodes, v["sigma"] * np.eye(self.X2.shape[1]))
+        near = invert_shares(shares, mu, self.weights).delta
+        self.delta = invert_shares(shares, mu, self.weights, method="newton", start=near).delta
+        P = choice_probabilities(self.delta, mu)
+        self.rates = {name: float(contraction_rate(P, self.weights, corrected)) for (name, *_), corrected in zip(RUNNERS, (False, True))}
+        self.found = {name: invert_shares(shares, mu, self.weights, **how, tolerance=v["tolerance"], max_iterations=cap, start=0 * shares)
+                      for name, how, _, cap in RUNNERS}
+
+    def score(self, name, evaluations):
+        """How often shares are computed until the tolerance; where the cap came first, what the rate predicts, or NaN."""
+        changes = self.found[name].residuals
+        if changes[-1] <= self.values["tolerance"]:
+            return evaluations * len(changes)
+        rate = self.rates.get(name, np.nan)
+        return len(changes) + np.ceil(np.log(self.values["tolerance"] / changes[-1]) / np.log(rate))
+
+    def update(self, outside_share=None, sigma=None, tolerance=None):
+        """Observed outside share, standard deviation of the tastes (utils), and the change in delta that ends an iteration."""
+        given = {"outside_share": outside_share, "sigma": sigma, "tolerance": tolerance}
+        self.values.update({name: value for name, value in given.items() if value is not None})
+        self.run()
+        for (name, _, evaluations, _), bar, text in zip(RUNNERS, self.bars, self.texts):
+            changes, count = self.found[name].residuals, self.score(name, evaluations)
+            set_history(self.lines[name], changes, self.rates.get(name), evaluations, anchor=min(len(changes), 2 * self.until) // 2)
+            self.mark(bar, text, count, name)
+        self.limit.set_ydata([self.values["tolerance"]] * 2)
+        self.limit_text.set_y(1.4 * self.values["tolerance"])
+        plain, corrected = self.rates.values()
+        self.left.set_title(f"Outside share {self.values['outside_share']:.3g}, sigma {self.values['sigma']:.1f}: rate {plain:.4f}, "
+                            f"corrected {corrected:.4f}", loc="left")
+
+    def mark(self, bar, text, count, name):
+        """A bar of length `count`, filled where it was counted and empty where it is a prediction."""
+        found = self.found[name]
+        finished = found.residuals[-1] <= self.values["tolerance"]
+        bar.set(width=count if np.isfinite(count) else 1, facecolor=bar.get_edgecolor() if finished else "white")
+        error = abs(found.delta - self.delta).max()
+        about = f"about {float(f'{count:.2g}'):,.0f}" if np.isfinite(count) else "not solved"
+        told = f"{count:,.0f}, error {error:.0e}" if finished else about
+        text.set(x=1.25 * bar.get_width(), text=told)

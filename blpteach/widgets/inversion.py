@@ -1,0 +1,45 @@
+"""Widget of lesson 02: four inversions of one market race each other."""
+import ipywidgets as ipw
+import numpy as np
+
+from ..integration import halton
+from ..plots.inversion import Race
+from .live import live, slider
+
+
+def made_up_market(J=20, I=64, seed=2):
+    """Arguments of `plots.inversion.Race`: tastes for the constant and for one characteristic, uneven shares."""
+    rng = np.random.default_rng(seed)
+    X2 = np.column_stack([np.ones(J), rng.normal(size=J)])
+    nodes, weights = halton(I, seed=0).nodes_and_weights(1, 2)
+    return {"proportions": rng.dirichlet(np.full(J, 2.0)), "X2": X2, "nodes": nodes[0], "weights": weights[0]}
+
+
+def race(**market):
+    """Move the outside share, the standard deviation of tastes and the tolerance.
+
+    Parameters
+    ----------
+    **market
+        Arguments of `plots.inversion.Race`; by default a made-up market of 20 products and 64 types.
+
+    Returns
+    -------
+    ipywidgets.VBox
+    """
+    controls = {"outside_share": log_slider("outside share", 0.5, 1e-4, 0.9, 0.01, ".2g"), "sigma": slider("sigma (utils)", 2, 0, 5, 0.1, ".1f"),
+                "tolerance": log_slider("tolerance (change in delta)", 1e-13, 1e-13, 1e-3, 1, ".0e")}
+    presets = {"like the cereals": setting(0.5, 2.0), "the logit": setting(0.5, 0.0), "tiny outside good": setting(1e-4, 1.0),
+               "wild tastes, large outside good": setting(0.9, 5.0), "loose tolerance": setting(0.01, 2.0, 1e-4)}
+    return live(Race(**{**made_up_market(), **market}), controls, presets)
+
+
+def log_slider(label, value, low, high, step, fmt):
+    """A slider whose steps are powers of ten."""
+    return ipw.FloatLogSlider(value=value, base=10, min=np.log10(low), max=np.log10(high), step=step, description=label, readout_format=fmt,
+                              continuous_update=True, style={"description_width": "initial"}, layout=ipw.Layout(width="420px"))
+
+
+def setting(outside_share, sigma, tolerance=1e-13):
+    """A preset: values of the three sliders."""
+    return {"outside_share": outside_share, "sigma": sigma, "tolerance": tolerance}
