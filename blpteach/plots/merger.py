@@ -261,7 +261,7 @@ class Merger(Picture):
         self.right.set_yticks(middles, [f"firm {firm}" for firm in firms])
         self.right.tick_params(length=0)
         self.frames = [self.right.add_patch(Rectangle((0, 0), 1, 1, fill=False, ec=HIGHLIGHT, lw=2.5, clip_on=False)) for _ in range(2)]
-        self.right.set_title("Who catches those who leave? (darker: more)", loc="left")
+        self.right.set_title("Who catches those who leave?", loc="left")
         self.flows = self.right.set_xlabel("they go to\n\n", fontsize=11.5, linespacing=1.35)
 
     def outcome(self):

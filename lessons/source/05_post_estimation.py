@@ -250,7 +250,7 @@ ByProduct(sweet, cross, "Whose sales rise when F2B19 (sugar 13) becomes 1 percen
 #
 # $$\mathcal D_{jl} = -\frac{\partial s_l / \partial p_j}{\partial s_j / \partial p_j}. \tag{5.4}$$
 #
-# Note the order: row $j$ is left, column $l$ receives. For $l = j$ the formula gives $-1$ and says nothing, so the
+# Mind the order: row $j$ is left, column $l$ receives. For $l = j$ the formula gives $-1$ and says nothing, so the
 # diagonal is free. The library follows PyBLP and puts there what no other cell holds: the fraction that goes to the
 # *outside good*, that buys none of the 24.
 
@@ -682,7 +682,7 @@ assert np.ptp(levels) > 5 and np.ptp(changes) < 0.01
 # %% [markdown]
 # > **A common error.** "With a normal price coefficient, welfare is fine." The level of surplus, the value of a product that
 # > enters or leaves, and mean willingness to pay have no mean; what a program prints for them depends on its draws. The mean change
-# > for a *price change* exists, with $-\alpha_i$ and not with $|\alpha_i|$. Lognormal price coefficients avoid the trouble.
+# > for a *price change* exists, and with $-\alpha_i$ it is the right one. Lognormal price coefficients avoid the trouble.
 #
 # ### The halved price, the last time
 #
@@ -737,7 +737,7 @@ ByProduct(sweet, losses, "Who loses when F2B19 (sugar 13) halves its price?",
 
 # %% [markdown]
 # The logit takes 30 percent from everyone. The estimated model takes more than half from the closest substitutes and a
-# tenth from the sugarless ones. The substitutes lose most, which is what the word means.
+# tenth from some with little sugar. The substitutes lose most, which is what the word means.
 #
 # Look at the diamonds. Some products lose much more once prices respond. Which ones?
 
@@ -882,7 +882,7 @@ assert np.isclose(kept_logit, shares[(firm == 2) & others].sum() / (1 - shares[l
 # %% [markdown]
 # ### Exercise 5.2 · 10 minutes · a few lines
 #
-# Werden (1996) asked: by how much must the merging firms' costs fall so that no price changes at all? You need no iteration: at the old prices shares and
+# Werden (1996, *Journal of Industrial Economics* 44, 409-413) asked: by how much must the merging firms' costs fall so that no price changes at all? You need no iteration: at the old prices shares and
 # derivatives are known, so (5.6) under the *new* owners gives the margins that would make the old prices optimal. Find the
 # costs in C01Q1, the mean percentage fall of the merging products' costs, and check with `equilibrium_prices`.
 
