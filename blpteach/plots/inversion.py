@@ -8,6 +8,7 @@ from ..utility import buyers, choice_probabilities, market_shares, taste_deviati
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, SECOND, TRUTH, Picture
 
 LOOKS = {"contraction": (PRODUCT, "o"), "corrected": (SECOND, "s"), "SQUAREM": (FOURTH, "^"), "Newton": (HIGHLIGHT, "D")}
+SYMBOLS = {"o": "●", "s": "■", "^": "▲", "D": "◆"}              # the markers, for labels
 FLOOR = 1e-16                                                   # stands for a change of zero on a log axis
 
 
@@ -225,9 +226,9 @@ class Tangents(Picture):
         """A line, a tangent and a point for each product."""
         self.axes = axes = figure.subplots()
         self.lines = []
-        for (label, j), colour, style in zip(self.products.items(), (HIGHLIGHT, PRODUCT, SECOND, FOURTH), ("-", "-.", ":", "-")):
+        for (label, j), colour, style in zip(self.products.items(), (PRODUCT, HIGHLIGHT, SECOND, FOURTH), ("-.", "-", ":", "--")):
             axes.plot(self.grid, self.paths[:, j], style, color=colour, label=label)
-            self.lines.append((axes.plot([], [], "--", color=TRUTH, lw=1.5)[0], axes.plot([], [], "o", color=colour, ms=9)[0]))
+            self.lines.append((axes.plot([], [], color=TRUTH, lw=1.2)[0], axes.plot([], [], "o", color=colour, ms=9)[0]))
         axes.set(xlabel=self.name, ylabel="mean utility delta (utils)", title="How must delta move so that shares stay put?")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -257,7 +258,7 @@ class Race(Picture):
     nodes : array (I, K2)
     weights : array (I,)
     """
-    size = (12.5, 4.8)
+    size = (12, 4.6)
     until = 150
 
     def __init__(self, proportions, X2, nodes, weights, **values):
@@ -274,7 +275,8 @@ class Race(Picture):
         self.limit_text = self.left.text(0.995 * self.until, 1, "tolerance", color="#666666", ha="right", va="bottom")
         self.left.plot([], [], "--", color=TRUTH, lw=1.3, label="slope that the rate predicts")
         self.left.legend(loc="upper right")
-        names, colours = [name.replace(" ", "\n") for name in self.lines], [lines[0].get_color() for lines in self.lines.values()]
+        names = [f"{name} {SYMBOLS[lines[0].get_marker()]}".replace(" c", "\nc") for name, lines in self.lines.items()]
+        colours = [lines[0].get_color() for lines in self.lines.values()]
         self.bars = self.right.barh(names, np.ones(4), height=0.6, edgecolor=colours, color=colours, lw=2)
         self.texts = [self.right.text(1, k, "", va="center") for k in range(4)]
         self.right.set_xscale("log")

@@ -6,6 +6,9 @@ from ..integration import halton
 from ..plots.inversion import Race
 from .live import live, slider
 
+OUTSIDE_SHARES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+TOLERANCES = (1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+
 
 def made_up_market(J=20, I=64, seed=2):
     """Arguments of `plots.inversion.Race`: tastes for the constant and for one characteristic, uneven shares."""
@@ -27,17 +30,17 @@ def race(**market):
     -------
     ipywidgets.VBox
     """
-    controls = {"outside_share": log_slider("outside share", 0.5, 1e-4, 0.9, 0.01, ".2g"), "sigma": slider("sigma (utils)", 2, 0, 5, 0.1, ".1f"),
-                "tolerance": log_slider("tolerance (change in delta)", 1e-13, 1e-13, 1e-3, 1, ".0e")}
+    controls = {"outside_share": steps("outside share", OUTSIDE_SHARES, 0.5), "sigma": slider("sigma (utils)", 2, 0, 5, 0.1, ".1f"),
+                "tolerance": steps("tolerance (change in delta)", TOLERANCES, 1e-13)}
     presets = {"like the cereals": setting(0.5, 2.0), "the logit": setting(0.5, 0.0), "tiny outside good": setting(1e-4, 1.0),
                "wild tastes, large outside good": setting(0.9, 5.0), "loose tolerance": setting(0.01, 2.0, 1e-4)}
     return live(Race(**{**made_up_market(), **market}), controls, presets)
 
 
-def log_slider(label, value, low, high, step, fmt):
-    """A slider whose steps are powers of ten."""
-    return ipw.FloatLogSlider(value=value, base=10, min=np.log10(low), max=np.log10(high), step=step, description=label, readout_format=fmt,
-                              continuous_update=True, style={"description_width": "initial"}, layout=ipw.Layout(width="420px"))
+def steps(label, values, value):
+    """A slider that stops at given values."""
+    return ipw.SelectionSlider(options=[(f"{v:g}", v) for v in values], value=value, description=label, continuous_update=True,
+                               style={"description_width": "initial"}, layout=ipw.Layout(width="420px"))
 
 
 def setting(outside_share, sigma, tolerance=1e-13):
