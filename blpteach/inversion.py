@@ -345,8 +345,9 @@ def check_invertible(shares, weights):
     if not (shares > 0).all():
         raise InputError("Step 2: every share must be positive to be inverted; drop the products of share zero.")
     outside = observed_outside(shares, weights)[..., 0]
-    if not (outside > 0).all():
-        markets = listing(np.flatnonzero(~(outside > 0)))
+    nothing = ~(outside > 4 * np.finfo(float).eps * weights.sum(-1))         # what rounding leaves of a sum to one is nothing
+    if nothing.any():
+        markets = listing(np.flatnonzero(nothing))
         raise InputError(f"Step 2: in market(s) {markets} the inside shares sum to as much as the weights or more, "
                          "which leaves nothing for the outside good: no delta exists.")
 

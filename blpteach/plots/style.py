@@ -45,6 +45,12 @@ class Picture:
             self.figure.canvas.draw()
             self.figure.set_layout_engine("none")               # laid out once: axes stay put when a slider moves
 
+    def moved(self, **values):
+        """The picture as PNG bytes after an update in the course's style."""
+        with matplotlib.rc_context(STYLE):
+            self.update(**values)
+        return self.png()
+
     def png(self):
         """The picture as PNG bytes."""
         buffer = io.BytesIO()

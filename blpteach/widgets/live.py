@@ -29,8 +29,7 @@ def live(picture, controls, presets=None):
 
     def redraw(change=None):
         if not paused:
-            picture.update(**{name: control.value for name, control in controls.items()})
-            image.value = picture.png()
+            image.value = picture.moved(**{name: control.value for name, control in controls.items()})
 
     def set_all(values):
         paused.append(True)                                     # one redraw for all the values of a preset
