@@ -148,20 +148,22 @@ class Problem:
             raise InputError("random coefficients need consumer types: give agents (a table with nodes0, nodes1, ... and weights) or "
                              "integration=blpteach.halton(200, seed=0)." +
                              (" Demographics are columns of agents." if demographics else ""))
-        nodes = [c for c in agents.columns if re.fullmatch(r"nodes\d+", str(c))] if isinstance(agents, pd.DataFrame) and integration is None else []
-        draws = integration is not None and "weights" not in getattr(agents, "columns", ())
-        check.check_agents(agents, pd.Series(self.market_labels), nodes + ([] if draws else ["weights"]))
-        agents = agents[agents["market_ids"].isin(self.market_labels)]
-        self.agents, ids = agents, agents["market_ids"]
+        self._read_agents_table(agents, demographics, integration)
+
+    def _read_agents_table(self, agents, demographics, integration):
+        nodes = node_columns(agents) if integration is None else []
+        equal = integration is not None and "weights" not in getattr(agents, "columns", ())      # draws without weights count alike
+        check.check_agents(agents, pd.Series(self.market_labels), nodes if equal else [*nodes, "weights"])
+        self.agents = agents = agents[agents["market_ids"].isin(self.market_labels)]
+        ids = agents["market_ids"]
         self.agent_markets = pd.Index(self.market_labels).get_indexer(ids)
         y = design(demographics, agents, "demographics", ids)
-        if integration is not None:
-            nodes, values = self._draw_for_each_agent(integration, len(agents))
-        else:
-            values = agents[nodes].to_numpy(float)
         if not nodes and not y.names:
             raise InputError("agents has neither nodes0, nodes1, ... nor demographics: nothing makes consumers differ.")
-        weights = pd.Series(1.0, agents.index) / ids.map(ids.value_counts()) if draws else agents["weights"].astype(float)
+        values = agents[nodes].to_numpy(float)
+        if integration is not None:
+            nodes, values = self._draw_for_each_agent(integration, len(agents))
+        weights = pd.Series(1.0, agents.index) / ids.map(ids.value_counts()) if equal else agents["weights"].astype(float)
         check.check_weights(weights, ids, self.products["shares"], self.market_ids)
         self._set_tastes(values, nodes, y.values, y.names, weights.to_numpy())
 
@@ -307,3 +309,8 @@ class Problem:
             lines.append(f"  demographics  {', '.join(self.demographic_names)}")
         lines.append(f"  moments       {self.M}: {listing(self.Z_names, 4)}")
         return "\n".join(lines)
+
+
+def node_columns(agents):
+    """Names of the columns nodes0, nodes1, ...; none where agents is no table, which is refused later."""
+    return [name for name in getattr(agents, "columns", ()) if re.fullmatch(r"nodes\d+", str(name))]
