@@ -3,6 +3,8 @@
 Step 1 `utility`, Step 2 `inversion`, Step 3 `gmm`, Step 4 `outer_loop`, Step 5 `post_estimation`: each module is one step, and the
 functions below are the ones that `Problem` and its estimates run.
 """
+
+from .checks import check, hint, solution
 from .datasets import load_autos, load_cereal, load_simulated
 from .errors import InputError
 from .estimates import Estimates
@@ -10,6 +12,9 @@ from .gmm import (absorb_effects, concentrate, gmm_objective, iv_gmm, moment_cov
                   weighting_2sls, weighting_matrix)
 from .integration import gauss_hermite, halton, monte_carlo, sobol
 from .inversion import contraction_rate, delta_jacobian, exp_contraction, invert_shares, log_contraction, logit_delta
+from .lecture import lecture_style
+from .notation import glossary, notation
+from .notebooks import finished, stored_output
 from .outcome import Counterfactual
 from .outer_loop import gauss_newton, solve_delta
 from .post_estimation import (consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins, ownership_matrix,

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import numpy as np
 
+from .editions import EDITIONS
 from .examples import EXAMPLES
 from .working_copy import copy_lessons
 
@@ -46,7 +47,7 @@ def lab(options, rest):
     JupyterLab runs in this process, so that it and its kernels are those of the environment that
     blpteach is installed in, activated or not.
     """
-    report = copy_lessons(options.dir)
+    report = copy_lessons(options.dir, options.edition)
     print(report, flush=True)
     from jupyterlab.labapp import LabApp
 
@@ -79,7 +80,7 @@ def lab_arguments(folder, rest):
 
 def new(options, rest):
     """Copy the lessons, and no more."""
-    print(copy_lessons(options.folder))
+    print(copy_lessons(options.folder, options.edition))
     return 0
 
 
@@ -134,12 +135,21 @@ def _parser():
         description="Make or update your copy of the lessons, never overwriting what you changed, and open it in "
                     "JupyterLab. Every other option goes to JupyterLab, for example --no-browser or --port 8890.")
     command.add_argument("--dir", default=DEFAULT_FOLDER, help=f"your copy (default: {DEFAULT_FOLDER})")
+    _add_edition(command)
     command = commands.add_parser("new", allow_abbrev=False, help="only copy the lessons")
     command.add_argument("folder", metavar="DIR", help="where to; what you changed there is kept")
+    _add_edition(command)
     command = commands.add_parser("estimate", allow_abbrev=False, help="estimate an example and print the table")
     command.add_argument("example", choices=list(EXAMPLES))
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
+
+
+def _add_edition(command):
+    """Let a command choose the edition."""
+    command.add_argument("--edition", choices=EDITIONS,
+                         help="student: exercises without solutions (the default for a new copy); lecture: for live coding, the functions "
+                              "that a lesson builds are blank; solutions: everything")
 
 
 _COMMANDS = {"lab": lab, "new": new, "estimate": estimate}

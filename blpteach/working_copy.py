@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .datasets import shipped
+from .editions import EDITIONS, make_edition
 
 MANIFEST = ".blpteach.json"
 
@@ -23,19 +24,21 @@ class CopyReport:
     ----------
     folder : pathlib.Path
         The working copy.
+    edition : str
     written, updated, current, kept : list of str
         File names: not there before; brought to the shipped version; already that; left as the
         reader changed them.
     """
 
     folder: Path
+    edition: str
     written: list = field(default_factory=list)
     updated: list = field(default_factory=list)
     current: list = field(default_factory=list)
     kept: list = field(default_factory=list)
 
     def __str__(self):
-        lines = [f"Lessons in {self.folder}"]
+        lines = [f"Lessons in {self.folder}, {self.edition} edition"]
         lines += [f"  written: {name}" for name in self.written]
         lines += [f"  updated: {name}" for name in self.updated]
         lines += [f"  kept as you changed it: {name}" for name in self.kept]
@@ -46,16 +49,18 @@ class CopyReport:
         return "\n".join(lines)
 
 
-def copy_lessons(folder):
+def copy_lessons(folder, edition=None):
     """Make the working copy in `folder`, or bring it up to date.
 
-    A lesson that is missing is written; one whose sources are those that were copied is updated when
+    A file that is missing is written; one whose sources are those that were copied is updated when
     the shipped one differs; one that the reader changed, or that was not copied from here, is kept.
 
     Parameters
     ----------
     folder : str or pathlib.Path
         Made if it does not exist.
+    edition : {"student", "lecture", "solutions"}, optional
+        By default that of the folder, and the student's for a new one.
 
     Returns
     -------
@@ -74,27 +79,52 @@ def copy_lessons(folder):
     >>> first.written == second.current, second.written
     (True, [])
     """
-    folder, lessons = _target(folder), shipped("lessons")
-    manifest = _read_manifest(folder)
-    report = CopyReport(folder)
-    for lesson in sorted(lessons.glob("*.ipynb")):
-        outcome = decide(folder / lesson.name, lesson, manifest.get(lesson.name))
+    folder = _target(folder)
+    edition_before, hashes = _read_manifest(folder)
+    edition = edition or edition_before or EDITIONS[0]
+    report = CopyReport(folder, edition)
+    for name, content in shipped_files(edition).items():
+        outcome = decide(folder / name, content, hashes.get(name))
         if outcome in ("written", "updated"):
-            (folder / lesson.name).write_bytes(lesson.read_bytes())
+            (folder / name).write_text(content, encoding="utf-8", newline="\n")
         if outcome != "kept":
-            manifest[lesson.name] = hash_sources(lesson)
-        getattr(report, outcome).append(lesson.name)
+            hashes[name] = hash_sources(content)
+        getattr(report, outcome).append(name)
+    manifest = {"edition": edition, "copied": hashes}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     return report
 
 
-def decide(copy, lesson, copied_hash):
+def shipped_files(edition):
+    """What a working copy holds: the notebooks in one edition, and the syllabus.
+
+    Parameters
+    ----------
+    edition : {"student", "lecture", "solutions"}
+
+    Returns
+    -------
+    dict
+        From file name to text.
+    """
+    lessons, files = shipped("lessons"), {}
+    for path in [*sorted(lessons.glob("*.ipynb")), *lessons.glob("README.md")]:
+        files[path.name] = path.read_text(encoding="utf-8")
+        if path.name[:2].isdigit():
+            notebook = make_edition(json.loads(files[path.name]), edition, path.name[:2])
+            files[path.name] = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    return files
+
+
+def decide(copy, content, copied_hash):
     """Say what is to be done with one file of a working copy.
 
     Parameters
     ----------
-    copy, lesson : pathlib.Path
-        The reader's file, which need not exist, and the shipped one.
+    copy : pathlib.Path
+        The reader's file, which need not exist.
+    content : str
+        The text that this edition ships.
     copied_hash : str or None
         Hash of the sources when the file was copied, from the manifest.
 
@@ -105,31 +135,30 @@ def decide(copy, lesson, copied_hash):
     """
     if not copy.exists():
         return "written"
-    found = hash_sources(copy)
-    if found is not None and found == hash_sources(lesson):
+    try:
+        found = hash_sources(copy.read_text(encoding="utf-8"))
+    except (OSError, ValueError):                               # unreadable, so not what was copied
+        return "kept"
+    if found == hash_sources(content):
         return "current"
-    if found is not None and found == copied_hash:
-        return "updated"
-    return "kept"
+    return "updated" if found == copied_hash else "kept"
 
 
-def hash_sources(notebook):
-    """Hash the types and sources of a notebook's cells, and nothing else.
+def hash_sources(text):
+    """Hash the types and sources of a notebook's cells, and nothing else; of another file, its text.
 
     Parameters
     ----------
-    notebook : pathlib.Path
+    text : str
 
     Returns
     -------
-    str or None
-        None if the file cannot be read as a notebook.
+    str
     """
     try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        sources = [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        sources = [[cell["cell_type"], "".join(cell["source"])] for cell in json.loads(text)["cells"]]
+    except (ValueError, KeyError, TypeError):
+        sources = text
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
@@ -145,9 +174,11 @@ def _target(folder):
 
 
 def _read_manifest(folder):
-    """Read the manifest; without a readable one, every file that differs counts as the reader's."""
+    """Read the edition and the hashes; without a readable manifest, every file that differs counts as the reader's."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
+        return None, {}
+    if not isinstance(manifest, dict):
+        return None, {}
+    return manifest.get("edition"), manifest.get("copied", manifest)    # a copy made before there were editions has hashes alone

@@ -1,11 +1,12 @@
 """Build the lessons: run ``lessons/source/NN_name.py`` and keep the result as ``lessons/NN_name.ipynb``.
 
-    python lessons/build.py            all lessons
+    python lessons/build.py            all lessons, the page of notation and the contents
     python lessons/build.py 02 04      those whose names begin so
     python lessons/build.py --check    run nothing; say where notebook and source differ
 
-A source is a Python file in jupytext's percent format; a cell's tags stand in its first line,
-``# %% tags=["exercise"]``. What is kept of a run is normalised, so that building twice gives the same
+A source is a Python file in jupytext's percent format. A cell's tags, and the minutes and the question for the room at a
+section's head, stand in its first line, ``# %% tags=["solution"]``, ``# %% [markdown] minutes=5 ask="Why?"``;
+`blpteach/editions.py` says what they mean. Links to the neighbours are added here. What is kept of a run is normalised, so that building twice gives the same
 files: cell ids come from the sources, and no timings, widget states or addresses in memory remain.
 """
 
@@ -21,11 +22,15 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+import blpteach
+
 LESSONS = Path(__file__).resolve().parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 INTERACTIVE = "(interactive: run this cell in JupyterLab)"
 LARGEST = 1_500_000  # bytes of a notebook, beyond which GitHub shows it slowly or not at all
 CELL_TIMEOUT = 300  # seconds
+KEPT = ("tags", "minutes", "ask")  # of a cell's metadata
+CONTENTS = ("<!-- contents: made by lessons/build.py -->", "<!-- end of contents -->")
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
 
@@ -43,6 +48,7 @@ def main(argv=None):
     try:
         sources = find_sources(options.names)
         problems = [line for source in sources for line in (check if options.check else build)(source)]
+        problems += [] if options.names else pages(options.check)
     except BuildError as error:
         problems = [str(error)]
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
@@ -78,6 +84,56 @@ def build(source):
     return []
 
 
+def pages(only_check=False):
+    """Make what is not run: the page of notation, and the table of contents in README.md; or say whether they are as they should be."""
+    wanted = {LESSONS / "notation.ipynb": nbformat.writes(notation_page()) + "\n", LESSONS / "README.md": with_contents()}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if only_check:
+        return [f"{path.name}: not what lessons/build.py makes" for path in stale]
+    for path in stale:
+        path.write_text(wanted[path], encoding="utf-8")
+    return []
+
+
+def notation_page():
+    """The tables of notation and of words, as a notebook of prose."""
+    texts = ["# Notation and glossary\n\nOne symbol, one name, one shape. Leading dots stand for a market axis, which may be absent: "
+             "a function that takes (..., J) serves one market and a stack of markets.\n\n" + navigation(None),
+             "## Notation\n\n" + blpteach.notation()._repr_markdown_(), "## Glossary\n\n" + blpteach.glossary()._repr_markdown_()]
+    cells = [nbformat.v4.new_markdown_cell(text, id=f"notation-{number}") for number, text in enumerate(texts)]
+    return nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
+
+
+def with_contents():
+    """README.md with its table of contents made anew from the lessons' sources."""
+    text = (LESSONS / "README.md").read_text(encoding="utf-8")
+    before, after = text.split(CONTENTS[0])[0], text.split(CONTENTS[1])[1]
+    return f"{before}{CONTENTS[0]}\n{contents_table()}\n{CONTENTS[1]}{after}"
+
+
+def contents_table():
+    """A row for each lesson: link, question, minutes to read, minutes in a lecture, exercises."""
+    rows = ["| lesson | the question | minutes alone | in a lecture | exercises |", "|---|---|---|---|---|"]
+    for source in find_sources():
+        notebook = read_source(source)
+        title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+        number, question = title.split(". ", 1)
+        alone = re.search(r"(\d+) minutes", notebook.cells[0].source).group(1)
+        lecture = sum(cell.metadata.get("minutes", 0) for cell in notebook.cells)
+        tasks = re.findall(r"^### Exercise [\d.]+ · (\d+) minutes", "\n".join(cell.source for cell in notebook.cells), flags=re.MULTILINE)
+        rows.append(f"| [{number}]({source.stem}.ipynb) | {question} | {alone} | {lecture or ''} | {len(tasks)}, {sum(map(int, tasks))} minutes |")
+    return "\n".join(rows)
+
+
+def navigation(source):
+    """Links to the lessons before and after, to the contents and to the notation."""
+    stems = [path.stem for path in sorted((LESSONS / "source").glob("[0-9][0-9]_*.py"))]
+    here = stems.index(source.stem) if source in [LESSONS / "source" / f"{stem}.py" for stem in stems] else None
+    before = [f"[← {stems[here - 1][:2]}]({stems[here - 1]}.ipynb)"] if here else []
+    after = [f"[{stems[here + 1][:2]} →]({stems[here + 1]}.ipynb)"] if here is not None and here + 1 < len(stems) else []
+    return " · ".join([*before, "[contents](README.md)", *(["[notation](notation.ipynb)"] if source else []), *after])
+
+
 def check(source):
     """Say where a notebook differs from its source in code, prose or tags; an empty list if nowhere."""
     notebook = notebook_path(source)
@@ -92,8 +148,8 @@ def check(source):
 
 
 def contents(notebook):
-    """List what a cell says: its type, source and tags."""
-    return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
+    """List what a cell says: its type, source and metadata."""
+    return [(cell.cell_type, cell.source, cell.metadata) for cell in notebook.cells]
 
 
 def read_source(source):
@@ -104,7 +160,10 @@ def read_source(source):
         digest = hashlib.sha256(f"{source.stem}\n{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        cell.metadata = {key: cell.metadata[key] for key in KEPT if cell.metadata.get(key)}
+    for place, name in ((1, "top"), (len(notebook.cells) + 1, "end")):
+        links = nbformat.v4.new_markdown_cell(navigation(source), id=f"navigation-{name}", metadata={"tags": ["navigation"]})
+        notebook.cells.insert(place, links)
     notebook.metadata = METADATA
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook

@@ -1,0 +1,4 @@
+"""Exercises of lesson 01."""
+from .exercise import Exercise, Mistake
+
+EXERCISES = {}

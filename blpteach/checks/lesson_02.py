@@ -1,0 +1,4 @@
+"""Exercises of lesson 02."""
+from .exercise import Exercise, Mistake
+
+EXERCISES = {}

@@ -1,0 +1,4 @@
+"""Exercises of lesson 05."""
+from .exercise import Exercise, Mistake
+
+EXERCISES = {}
