@@ -147,6 +147,12 @@ def glossary():
     Returns
     -------
     Table
+
+    Examples
+    --------
+    >>> import blpteach
+    >>> "outside good" in repr(blpteach.glossary())
+    True
     """
     return Table(["word", "meaning"], [[f"**{word}**", meaning] for word, meaning in sorted(TERMS.items(), key=lambda item: item[0].lower())])
 

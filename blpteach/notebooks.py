@@ -32,6 +32,15 @@ def stored_output():
     """Show what the cell that calls this printed when the lesson was made: for cells that need PyBLP where it is not installed.
 
     The cell is found by its text; a cell that was changed has no stored output.
+
+    Examples
+    --------
+    In a notebook, at the end of a cell that needs a package:
+
+    >>> if pyblp:                                               # doctest: +SKIP
+    ...     print(pyblp.__version__)
+    ... else:
+    ...     blpteach.stored_output()
     """
     from IPython import get_ipython
     from IPython.display import publish_display_data
@@ -71,6 +80,11 @@ def finished(lesson, name):
     ------
     InputError
         The lesson builds no function of that name.
+
+    Examples
+    --------
+    >>> import blpteach
+    >>> logit_shares = blpteach.finished("00", "logit_shares")  # doctest: +SKIP
     """
     from IPython import get_ipython
 

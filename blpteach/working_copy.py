@@ -181,4 +181,6 @@ def _read_manifest(folder):
         return None, {}
     if not isinstance(manifest, dict):
         return None, {}
-    return manifest.get("edition"), manifest.get("copied", manifest)    # a copy made before there were editions has hashes alone
+    hashes = manifest.get("copied", manifest)                   # a copy made before there were editions has hashes alone
+    edition = manifest.get("edition")
+    return edition if edition in EDITIONS else None, hashes if isinstance(hashes, dict) else {}

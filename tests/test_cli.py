@@ -12,44 +12,55 @@ from blpteach.examples import EXAMPLES
 from blpteach.working_copy import MANIFEST, copy_lessons, hash_sources
 
 
-def notebook(*sources, outputs=(), count=None):
-    """Write a notebook of code cells as JSON."""
-    cells = [{"cell_type": "code", "id": f"c{number}", "metadata": {}, "execution_count": count,
+def notebook(*sources, outputs=(), count=None, tags=()):
+    """Write a notebook of code cells as JSON, all with these tags."""
+    cells = [{"cell_type": "code", "id": f"c{number}", "metadata": {"tags": list(tags)} if tags else {}, "execution_count": count,
               "outputs": list(outputs), "source": source} for number, source in enumerate(sources)]
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
+def sources(path):
+    """List the sources of a notebook's cells."""
+    return ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+
+
 @pytest.fixture
 def shipped_lessons(tmp_path, monkeypatch):
-    """Ship two small lessons in place of the real ones."""
+    """Ship two small lessons and a syllabus in place of the real ones."""
     folder = tmp_path / "shipped"
     folder.mkdir()
     (folder / "00_first.ipynb").write_text(notebook("x = 1"))
     (folder / "01_second.ipynb").write_text(notebook("y = 1", "y"))
+    (folder / "README.md").write_text("syllabus")
     monkeypatch.setattr(working_copy, "shipped", lambda name: folder)
     return folder
 
 
+FILES = ["00_first.ipynb", "01_second.ipynb", "README.md"]
+
+
 def test_first_copy_is_complete(shipped_lessons, tmp_path):
     report = copy_lessons(tmp_path / "deep" / "copy")
-    assert report.written == ["00_first.ipynb", "01_second.ipynb"]
-    for name in report.written:
-        assert (report.folder / name).read_bytes() == (shipped_lessons / name).read_bytes()
+    assert report.written == FILES and report.edition == "student"
+    for name in FILES[:2]:
+        assert sources(report.folder / name) == sources(shipped_lessons / name)
+    assert (report.folder / "README.md").read_text() == "syllabus"
 
 
 def test_what_was_only_run_is_updated(shipped_lessons, tmp_path):
     copy = copy_lessons(tmp_path / "copy").folder / "00_first.ipynb"
     copy.write_text(notebook(["x = ", "1"], outputs=[{"output_type": "stream", "name": "stdout", "text": "!"}], count=7))
     (shipped_lessons / "00_first.ipynb").write_text(notebook("x = 2"))
+    (shipped_lessons / "README.md").write_text("new syllabus")
     report = copy_lessons(tmp_path / "copy")
-    assert report.updated == ["00_first.ipynb"]
-    assert copy.read_bytes() == (shipped_lessons / "00_first.ipynb").read_bytes()
+    assert report.updated == ["00_first.ipynb", "README.md"]
+    assert sources(copy) == ["x = 2"] and (report.folder / "README.md").read_text() == "new syllabus"
 
 
 def test_outputs_stay_while_the_shipped_sources_do(shipped_lessons, tmp_path):
     copy = copy_lessons(tmp_path / "copy").folder / "00_first.ipynb"
     copy.write_text(notebook("x = 1", count=7))
-    assert copy_lessons(tmp_path / "copy").current == ["00_first.ipynb", "01_second.ipynb"]
+    assert copy_lessons(tmp_path / "copy").current == FILES
     assert copy.read_text() == notebook("x = 1", count=7)
 
 
@@ -58,8 +69,8 @@ def test_what_the_reader_changed_is_kept(shipped_lessons, tmp_path, changed):
     copy = copy_lessons(tmp_path / "copy").folder / "00_first.ipynb"
     copy.write_text(changed)
     (shipped_lessons / "00_first.ipynb").write_text(notebook("x = 2"))
-    for _ in range(2):  # the second time must not take the kept file for the copied one
-        report = copy_lessons(tmp_path / "copy")
+    for edition in (None, "lecture", None):  # the second time must not take the kept file for the copied one
+        report = copy_lessons(tmp_path / "copy", edition)
         assert report.kept == ["00_first.ipynb"] and copy.read_text() == changed
     assert "kept as you changed it: 00_first.ipynb" in str(report)
     assert "blpteach new OTHER-FOLDER" in str(report)
@@ -70,16 +81,26 @@ def test_a_file_that_was_there_before_is_kept(shipped_lessons, tmp_path):
     folder.mkdir()
     (folder / "00_first.ipynb").write_text(notebook("something else"))
     (folder / "01_second.ipynb").write_text(notebook("y = 1", "y", count=3))
+    (folder / "README.md").write_bytes(b"\xff\xfe my own")
     report = copy_lessons(folder)
-    assert (report.kept, report.current) == (["00_first.ipynb"], ["01_second.ipynb"])
+    assert (report.kept, report.current) == (["00_first.ipynb", "README.md"], ["01_second.ipynb"])
 
 
-@pytest.mark.parametrize("manifest", [None, "{broken", "[1]"])
+@pytest.mark.parametrize("manifest", [None, "{broken", "[1]", '{"edition": 3, "copied": []}', '{"edition": "tourist"}'])
 def test_without_a_manifest_what_differs_is_kept(shipped_lessons, tmp_path, manifest):
     folder = copy_lessons(tmp_path / "copy").folder
     (folder / MANIFEST).unlink() if manifest is None else (folder / MANIFEST).write_text(manifest)
     (shipped_lessons / "00_first.ipynb").write_text(notebook("x = 2"))
     assert copy_lessons(folder).kept == ["00_first.ipynb"]
+
+
+def test_a_copy_from_before_there_were_editions_is_updated(shipped_lessons, tmp_path):
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    (shipped_lessons / "00_first.ipynb").write_text(notebook("x = 1", "solved", tags=["solution"]))
+    (folder / "00_first.ipynb").write_text((shipped_lessons / "00_first.ipynb").read_text())
+    (folder / MANIFEST).write_text(json.dumps({"00_first.ipynb": hash_sources(notebook("x = 1", "solved"))}))
+    assert copy_lessons(folder).updated == ["00_first.ipynb"]
 
 
 def test_a_deleted_lesson_comes_back_and_other_files_stay(shipped_lessons, tmp_path):
@@ -91,6 +112,19 @@ def test_a_deleted_lesson_comes_back_and_other_files_stay(shipped_lessons, tmp_p
     assert (folder / "notes.txt").read_text() == "mine"
 
 
+def test_the_edition_is_chosen_once_and_can_be_changed(shipped_lessons, tmp_path, capsys):
+    (shipped_lessons / "01_second.ipynb").write_text(notebook("solved", tags=["solution"]))
+    copy, folder = tmp_path / "copy" / "01_second.ipynb", str(tmp_path / "copy")
+    assert cli.main(["new", folder]) == 0 and sources(copy) == []
+    assert cli.main(["new", folder, "--edition", "solutions"]) == 0 and sources(copy) == ["solved"]
+    assert cli.main(["new", folder]) == 0 and sources(copy) == ["solved"]
+    assert "solutions edition" in capsys.readouterr().out
+    assert cli.main(["new", folder, "--edition", "student"]) == 0 and sources(copy) == []
+    with pytest.raises(SystemExit):
+        cli.main(["new", folder, "--edition", "tourist"])
+    assert "student" in capsys.readouterr().err
+
+
 def test_a_folder_that_cannot_be_one_is_refused(shipped_lessons, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", shipped_lessons):
@@ -99,15 +133,11 @@ def test_a_folder_that_cannot_be_one_is_refused(shipped_lessons, tmp_path, capsy
         assert exit.value.code == 2 and "blpteach: " in capsys.readouterr().err
 
 
-def test_hash_depends_on_types_and_sources_alone(tmp_path):
-    def hash_of(text):
-        (tmp_path / "a.ipynb").write_text(text)
-        return hash_sources(tmp_path / "a.ipynb")
-
-    plain = hash_of(notebook("x", "y"))
-    assert plain == hash_of(notebook(["x"], "y", count=2))
-    assert len({plain, hash_of(notebook("xy")), hash_of(notebook("x", "y").replace("code", "raw"))}) == 3
-    assert hash_sources(tmp_path / "missing.ipynb") is None
+def test_hash_depends_on_types_and_sources_alone():
+    plain = hash_sources(notebook("x", "y"))
+    assert plain == hash_sources(notebook(["x"], "y", count=2, tags=["build"]))
+    others = [notebook("xy"), notebook("x", "y").replace("code", "raw"), "text", "other text"]
+    assert len({plain, *map(hash_sources, others)}) == 5
 
 
 @pytest.fixture

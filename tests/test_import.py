@@ -40,7 +40,7 @@ def test_steps_import_no_later_step_and_no_tables(step, later):
         assert name not in imported
 
 
-def test_public_names_of_the_issue_are_there():
+def test_the_names_of_the_five_steps_are_public():
     import blpteach
     for name in ("Problem load_cereal load_autos load_simulated simulate gauss_hermite halton sobol monte_carlo market_shares "
                  "taste_deviations invert_shares InputError").split():

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 LESSONS = Path(__file__).resolve().parent.parent / "lessons"
-NOTEBOOKS = sorted(LESSONS.glob("*.ipynb"))
+NOTEBOOKS = sorted(LESSONS.glob("[0-9][0-9]_*.ipynb"))
 LONGEST_CELL, MEDIAN_CELL = 12, 4  # lines
 MACHINE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|tmp|Users|usr|opt|var|mnt)/|\b[A-Z]:\\Users")
 HEADINGS = ("the question", "what you will be able to do", "build it", "check it", "play", "exercises",
@@ -88,7 +88,7 @@ def test_outputs_are_kept_and_none_is_an_error(path):
 def test_nothing_of_the_building_machine_is_kept(path):
     notebook = read(path)
     assert notebook.metadata == build.METADATA
-    assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
+    assert all(set(cell.metadata) <= set(build.KEPT) for cell in notebook.cells)
     assert [text for cell in notebook.cells for text in texts(cell) if MACHINE_PATH.search(text)] == []
     assert build.WIDGET_VIEW not in path.read_text(encoding="utf-8")
     assert path.stat().st_size < build.LARGEST
@@ -96,9 +96,35 @@ def test_nothing_of_the_building_machine_is_kept(path):
 
 @each_notebook
 def test_lesson_has_its_headings_in_order(path):
-    expected = [heading for heading in HEADINGS if heading != "play" or path.name[:2] != "00"]
-    found = [heading for line in headings(path, 2) for heading in expected if line.startswith(heading)]
-    assert found == expected
+    found = [heading for line in headings(path, 2) for heading in HEADINGS if line.startswith(heading)]
+    assert found == list(HEADINGS)
+
+
+def test_contents_and_notation_are_up_to_date():
+    assert build.pages(only_check=True) == []
+
+
+@each_notebook
+def test_links_lead_to_files_that_are_there(path):
+    links = [cell.source for cell in read(path).cells if "navigation" in cell.metadata.get("tags", [])]
+    targets = re.findall(r"\]\((.*?)\)", links[0])
+    assert len(links) == 2 and links[0] == links[1] and len(targets) >= 3
+    prose = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    assert all((LESSONS / target).is_file() for target in re.findall(r"\]\(([^):#]+)\)", prose))
+
+
+def test_the_syllabus_links_every_lesson():
+    text = (LESSONS / "README.md").read_text(encoding="utf-8")
+    assert all(f"({path.name})" in text for path in [*NOTEBOOKS, LESSONS / "notation.ipynb"])
+
+
+ERRORS = {"00": 1, "01": 3, "02": 2, "03": 4, "04": 2, "05": 4}  # rows of the table of circulating errors that a lesson meets
+
+
+@each_notebook
+def test_common_errors_have_a_box_with_a_number(path):
+    boxes = re.findall(r"^> \*\*A common error\.\*\*(?:.*\n?)(?:^>.*\n?)*", "\n\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown"), re.MULTILINE)
+    assert len(boxes) >= ERRORS[path.name[:2]]
 
 
 @each_notebook
@@ -116,7 +142,7 @@ def test_code_cells_fit_a_projector(path):
     assert median(lengths.values()) <= MEDIAN_CELL
 
 
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if "01" <= path.name[:2] <= "05"], ids=lambda path: path.stem)
+@each_notebook
 def test_lesson_has_a_widget_and_a_static_figure(path):
     data = [output.get("data", {}) for cell in code_cells(path) for output in cell.outputs]
     assert any(outputs.get("text/plain") == build.INTERACTIVE for outputs in data)
@@ -136,7 +162,7 @@ def test_a_difference_in_code_prose_or_tags_is_found(tmp_path, monkeypatch):
         source.write_text(written.replace(old, new))
         assert len(build.check(source)) == 1
     source.write_text(written + "\n# %%\nx\n")
-    assert build.check(source) == ["01_small: 2 cells in the notebook, 3 in the source"]
+    assert build.check(source) == ["01_small: cell 4 differs from the source", "01_small: 4 cells in the notebook, 5 in the source"]
 
 
 def test_a_failing_cell_is_named_and_nothing_is_written(tmp_path, monkeypatch):
@@ -144,6 +170,6 @@ def test_a_failing_cell_is_named_and_nothing_is_written(tmp_path, monkeypatch):
     source.parent.mkdir()
     monkeypatch.setattr(build, "LESSONS", tmp_path)
     source.write_text("# %% [markdown]\n# # Prose\n\n# %%\nx = 1\n\n# %%\nx / 0\n")
-    with pytest.raises(build.BuildError, match=r"01_small: cell 3 \(x / 0\)"):
+    with pytest.raises(build.BuildError, match=r"01_small: cell 4 \(x / 0\)"):
         build.build(source)
     assert not (tmp_path / "01_small.ipynb").exists()

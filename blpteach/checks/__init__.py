@@ -70,6 +70,12 @@ def hint(exercise):
     Returns
     -------
     Reply
+
+    Examples
+    --------
+    >>> import blpteach
+    >>> print(str(blpteach.hint("0.1")).split(":")[0])
+    → Exercise 0.1. Hint 1 of 2
     """
     hints = find(exercise).hints
     number = hints_given.get(exercise, 0) % len(hints)
@@ -89,6 +95,12 @@ def solution(exercise):
     Returns
     -------
     Reply
+
+    Examples
+    --------
+    >>> import blpteach
+    >>> "assert blpteach.check" in str(blpteach.solution("0.1"))
+    True
     """
     find(exercise)
     return Reply("hint", exercise, ("A solution:",), "\n\n".join(solution_cells(exercise)))
