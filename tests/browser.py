@@ -183,6 +183,23 @@ def move_slider(page, number=0, key="ArrowRight", times=1):
     return False
 
 
+def press_reset_while_the_slider_moves(page, number=0):
+    """Press keys on a slider, then the button `reset` at once: the slider must end where it started."""
+    reset = page.locator(f"{LESSON} button:has-text('reset')").first
+    slider = page.locator(SLIDERS).nth(number)
+    reset.click()
+    page.wait_for_timeout(1000)
+    start = slider.get_attribute("aria-valuenow")
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+    reset.click()
+    page.wait_for_timeout(1500)
+    assert slider.get_attribute("aria-valuenow") == start, "a position of before the click came back"
+
+
 def picture(page):
     """Hash the picture that the widget shows."""
     encoded = page.locator(PICTURE).first.evaluate(

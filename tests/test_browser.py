@@ -1,4 +1,4 @@
-"""Lessons in a real browser: they run, their sliders move the picture, and no callback fails.
+"""Lessons in a real browser, in the student edition: they run, their sliders move the picture, and no callback fails.
 
 Without chromium these tests are skipped; where CI is set, they fail instead.
 """
@@ -12,7 +12,6 @@ from blpteach.datasets import shipped
 import browser
 
 LESSONS = sorted(path.name for path in shipped("lessons").glob("[0-9][0-9]_*.ipynb"))
-WITH_WIDGET = [name for name in LESSONS if name[:2] <= "05"]
 
 
 @pytest.fixture(scope="module")
@@ -33,21 +32,16 @@ def server(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lesson", WITH_WIDGET)
+@pytest.mark.parametrize("lesson", LESSONS)
 def test_sliders_move_the_picture(page, server, lesson, tmp_path):
     browser.open_lesson(page, server, lesson)
     notebook = browser.run_all(page, server, lesson)
     assert browser.cell_errors(notebook) == []
+    assert not [cell for cell in notebook["cells"] if "solution" in cell["metadata"].get("tags", [])]
     browser.scroll_to_widget(page)
     for slider in range(page.locator(browser.SLIDERS).count()):
         assert browser.move_slider(page, slider), f"slider {slider} of {lesson} leaves the picture as it was"
+    browser.press_reset_while_the_slider_moves(page)
     browser.screenshot(page, tmp_path / f"{lesson.removesuffix('.ipynb')}.png")
     browser.wait_until(lambda: server.idle(lesson), 30, "the widget to rest")
     assert browser.logged(page) == 0, "a callback failed: see the log of JupyterLab"
-
-
-@pytest.mark.slow
-def test_the_first_lesson_runs(page, server):
-    lesson = LESSONS[0]
-    browser.open_lesson(page, server, lesson)
-    assert browser.cell_errors(browser.run_all(page, server, lesson)) == []

@@ -1,5 +1,9 @@
 """A picture under sliders: the image is redrawn from a persistent figure, not plotted anew."""
+import asyncio
+
 import ipywidgets as ipw
+
+SETTLED = 0.3                                                   # seconds after which no slider position of before a click is on its way
 
 
 def slider(label, value, low, high, step, fmt=".2f"):
@@ -37,10 +41,14 @@ def live(picture, controls, presets=None):
             controls[name].value = value
         paused.pop()
         redraw()
+
+    def preset(values):
+        set_all(values)
+        later(lambda: set_all(values) if any(controls[name].value != value for name, value in values.items()) else None)
     for control in controls.values():
         control.observe(redraw, "value")
     start = {name: control.value for name, control in controls.items()}
-    buttons = [preset_button(text, values, set_all) for text, values in {**(presets or {}), "reset": start}.items()]
+    buttons = [preset_button(text, values, preset) for text, values in {**(presets or {}), "reset": start}.items()]
     redraw()
     box = ipw.VBox([ipw.HBox(list(controls.values()), layout=ipw.Layout(flex_flow="row wrap")), ipw.HBox(buttons), image])
     box.picture, box.controls, box.image = picture, controls, image
@@ -52,3 +60,11 @@ def preset_button(text, values, set_all):
     button = ipw.Button(description=text, layout=ipw.Layout(width="auto"))
     button.on_click(lambda _: set_all(values))
     return button
+
+
+def later(action):
+    """Act once more when the browser's last message of before a click has come: it holds positions back while a picture is drawn."""
+    try:
+        asyncio.get_running_loop().call_later(SETTLED, action)
+    except RuntimeError:                                        # no loop outside a notebook, and no browser
+        pass
