@@ -54,7 +54,7 @@ class MeanUtilities:
 
     @property
     def usable(self):
-        return not self.failed.any()
+        return not len(self.failed)                             # failed holds numbers of markets, and 0 is one of them
 
 
 def solve_delta(theta2, free, blocks, N):

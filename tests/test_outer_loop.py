@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from blpteach import Problem, Truth, concentrate, load_simulated, simulate, weighting_2sls
 from blpteach.examples import cereal
-from blpteach.outer_loop import Objective, Theta2, gmm_steps, invertible_start, solve_delta
+from blpteach.outer_loop import MeanUtilities, Objective, Theta2, gmm_steps, invertible_start, solve_delta
 from blpteach.progress import Progress
 from blpteach.simulation import FORMULAS
 
@@ -41,6 +41,12 @@ def objective_of(problem, sigma, pi):
 
 
 # Parameters ----------------------------------------------------------------------------------------------------------------
+
+def test_a_failure_in_the_first_market_alone_counts():
+    """Its number is zero, which is false."""
+    utilities = MeanUtilities(np.zeros(2), np.zeros((2, 1)), np.array([0]))
+    assert not utilities.usable and MeanUtilities(np.zeros(2), np.zeros((2, 1)), np.array([], int)).usable
+
 
 def test_theta2_is_the_lower_triangle_of_sigma_by_rows_then_pi_by_rows(nevo):
     problem, _ = nevo
