@@ -100,7 +100,7 @@ def test_the_lecture_blanks_what_the_lesson_builds_and_catches_up(name):
         assert all(isinstance(node, ast.FunctionDef) for node in functions), "a cell tagged build holds only functions"
         for node in functions:
             docstring = ast.get_docstring(node)
-            assert docstring and re.search(r"\(\d\.\d+\)|\(.*[A-Z].*\)", docstring), f"{node.name}: no equation and no shape in its docstring"
+            assert docstring and re.search(r"\(\d\.\d+\)|\([A-Z\d][^)]*,[^)]*\)", docstring), f"{node.name}: no equation and no shape in its docstring"
             assert [type(statement.value) for statement in node.body] == [ast.Constant] * 2 and node.body[1].value.value is Ellipsis
             assert "#" in text(cell), f"{node.name}: no hint at the shape"
         after = lecture["cells"][position[cell["id"]] + 1]

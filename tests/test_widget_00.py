@@ -1,11 +1,12 @@
 """Lesson 00's pictures say what the formulas say, and its widget redraws."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import blpteach
-from blpteach.plots.miniature import Market, PriceChange, Slopes
-from blpteach.widgets.miniature import price_change
+from blpteach.plots.miniature import RESULTS, Market, MarketSize, PriceChange, Slopes
+from blpteach.widgets.miniature import market_size
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,12 @@ def logit():
 
 @pytest.fixture(scope="module")
 def picture(logit):
-    return PriceChange(logit, "C01Q1", "F2B19", near="F2B26", far="F6B18")
+    return PriceChange(logit.estimate(), "C01Q1", "F2B19", near="F2B26", far="F6B18")
+
+
+@pytest.fixture(scope="module")
+def sized(logit):
+    return MarketSize(logit)
 
 
 def heights(bars):
@@ -41,42 +47,77 @@ def test_slopes_are_those_given_and_means_are_by_product(logit):
     assert np.allclose(picture.means[0], [logit.prices[first].mean(), delta[first].mean()])
 
 
-@pytest.mark.parametrize("change, market_size", [(-50, 1.0), (-20, 0.75), (10, 1.0), (50, 4.0)])
-def test_bars_follow_the_logit_formula(logit, picture, change, market_size):
+@pytest.mark.parametrize("change", [-50, -20, 10, 50])
+def test_bars_follow_the_logit_formula(logit, picture, change):
     """With x = exp(beta_price * change of price), the logit multiplies every other share by 1 / (1 + s_j (x - 1))."""
-    picture.update(change=change, market_size=market_size)
-    table = logit.products.assign(shares=logit.products["shares"] / market_size)
-    estimates = blpteach.Problem(table, linear="0 + prices", absorb="product_ids").estimate()
-    market = table.query("market_ids == 'C01Q1'")
+    picture.update(change=change)
+    market = logit.products.query("market_ids == 'C01Q1'")
     row = market.query("product_ids == 'F2B19'").iloc[0]
-    x = np.exp(estimates.beta[0] * row["prices"] * change / 100)
-    assert np.allclose(heights(picture.bars), 100 * (1 / (1 + row["shares"] * (x - 1)) - 1))
+    x = np.exp(logit.estimate().beta[0] * row["prices"] * change / 100)
+    others = 100 * (1 / (1 + row["shares"] * (x - 1)) - 1)
+    assert np.allclose(heights(picture.bars), others) and f"{abs(others):.1f} %" in picture.all_alike.get_text()
     to_outside = 100 * (1 - market["shares"].sum()) / (1 - row["shares"])
     assert np.allclose(heights(picture.sources), [to_outside, 100 - to_outside])
-    assert f"{estimates.beta[0]:.2f}" in picture.message.get_text()
-    assert f"{estimates.own_elasticities().mean():.2f}" in picture.message.get_text()
 
 
-def test_no_change_changes_nothing_and_titles_do_not_pile_up(picture):
-    picture.update(change=0, market_size=1)
-    assert np.allclose(heights(picture.bars), 0) and "+0.0 %" in picture.left.get_title(loc="left")
+def test_no_change_changes_nothing(picture):
+    picture.update(change=0)
+    assert np.allclose(heights(picture.bars), 0) and "+0.0 %" in picture.all_alike.get_text()
     assert np.isclose(heights(picture.sources).sum(), 100) and heights(picture.sources)[0] > 50
-    assert picture.left.get_title() == picture.right.get_title() == ""          # the centred title stays empty
+
+
+def expected(problem, size, target):
+    """The picture's results by the formulas of the logit, and by the library's merger on a table of its own."""
+    table = problem.products.assign(shares=problem.products["shares"] / size)
+    estimates = blpteach.Problem(table, linear="0 + prices", absorb="product_ids").estimate()
+    beta, s, p = estimates.beta[0], table["shares"], table["prices"]
+    outside = 1 - s.groupby(table["market_ids"]).transform("sum")
+    owned, joint = (s.groupby([table["market_ids"], table["firm_ids"].replace({target: owner})]).transform("sum") for owner in (target, 1))
+    parties = table["firm_ids"].isin([1, target])
+    eta, new = 1 / (-beta * (1 - owned)), 1 / (-beta * (1 - joint))
+    rise = pd.Series(estimates.merger_prices({target: 1}), s.index) / p - 1
+    values = (beta, (beta * p * (1 - s)).mean(), (eta / p).mean(), (outside / (1 - s)).mean(), -(beta * p * s).mean(),
+              rise[parties].mean(), ((new - eta) / p)[parties].mean())
+    return dict(zip(RESULTS, values))
+
+
+@pytest.mark.parametrize("size, target", [(1.0, 2), (2.0, 2), (0.75, 6), (4.0, 4)])
+def test_bars_are_results_at_this_market_size_against_those_at_the_tables(logit, sized, size, target):
+    sized.update(market_size=size, target=target)
+    now, before = expected(logit, size, target), expected(logit, 1.0, target)
+    widths = [bar.get_width() for bar in sized.bars]
+    assert np.allclose(widths, [now[name] / before[name] for name in RESULTS], rtol=1e-5)
+    for name, left, right in zip(RESULTS, sized.before, sized.now):
+        assert [text.get_text() for text in (left, right)] == [RESULTS[name].format(values[name]).replace("-", "−") for values in (before, now)]
+    assert sized.people.get_array().sum() == round(100 * now["diversion to outside"])
+    assert np.isclose(sized.assumed.get_width(), size - logit.products.groupby("market_ids")["shares"].sum().mean())
+
+
+def test_the_price_coefficient_stays_and_the_merger_shrinks(sized):
+    small, large = sized.results(1.0, 2), sized.results(2.0, 2)
+    assert abs(large["price coefficient"] / small["price coefficient"] - 1) < 0.02
+    assert (round(small["merger: one step, p = c + η"], 3), round(large["merger: one step, p = c + η"], 3)) == (0.104, 0.035)
+    assert (round(small["diversion to outside"], 2), round(large["diversion to outside"], 2)) == (0.53, 0.77)
+
+
+def test_bars_fit_at_both_ends_of_the_slider(sized):
+    for size in (0.75, 4.0):
+        for target in (2, 3, 4, 6):
+            sized.update(market_size=size, target=target)
+            assert 0 < min(bar.get_width() for bar in sized.bars) and max(bar.get_width() for bar in sized.bars) <= 2
 
 
 def test_every_control_and_preset_redraws(logit):
-    box = price_change(logit)
+    box = market_size(logit)
     seen = {box.image.value}
-    for name, value in {"change": 20, "market_size": 2.5}.items():
+    for name, value in {"market_size": 2.5, "target": 6}.items():
         box.controls[name].value = value
         seen.add(box.image.value)
     assert len(seen) == 3
-    presets = [{"change": -50, "market_size": 1}, {"change": -50, "market_size": 2}, {"change": -50, "market_size": 4},
-               {"change": 10, "market_size": 1}, {"change": -50, "market_size": 1}]
-    buttons = box.children[1].children
-    assert len(buttons) == len(presets)
-    for button, values in zip(buttons, presets):
+    box.controls["target"].value = 2
+    buttons = {button.description: button for button in box.children[1].children}
+    for text, size in {"as in the table": 1, "twice as large": 2, "four times": 4, "reset": 1}.items():
         before = box.image.value
-        button.click()
-        assert {name: control.value for name, control in box.controls.items()} == values == box.picture.values
+        buttons[text].click()
+        assert box.controls["market_size"].value == box.picture.values["market_size"] == size and box.picture.values["target"] == 2
         assert box.image.value != before

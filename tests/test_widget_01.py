@@ -6,6 +6,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from blpteach import invert_shares
+from blpteach.checks import lesson_01
 from blpteach.plots import tastes as plots
 from blpteach.widgets.tastes import MARKET, diversion
 
@@ -40,7 +41,8 @@ def picture():
 
 def test_without_random_tastes_bars_stand_at_the_logits_marks(picture):
     picture.update(sigma_constant=0, sigma_sugar=0, sigma_group=0, cut=40)
-    assert np.allclose(heights(picture), LOGIT)
+    assert np.allclose(heights(picture), LOGIT) and picture.number.get_text() == "×1.00"
+    assert "all lose the same part" in picture.left.get_title(loc="left")
     x, y = picture.types.get_data()
     assert np.allclose(x, SHARES[:3].sum()) and np.allclose(y, SHARES[3:].sum())
 
@@ -49,6 +51,7 @@ def test_a_taste_for_the_constant_keeps_diversion_proportional_to_share(picture)
     picture.update(sigma_constant=3, sigma_sugar=0, sigma_group=0, cut=50)
     multiples = heights(picture) / LOGIT
     assert np.ptp(multiples[:5]) < 1e-9 and multiples[0] > 1.5 > 1 > multiples[5]
+    assert picture.number.get_text() == "×1.00" and "inside goods lose the same part" in picture.left.get_title(loc="left")
     x, y = picture.types.get_data()
     assert np.allclose(y / x, SHARES[3:].sum() / SHARES[:3].sum())
 
@@ -57,9 +60,21 @@ def test_a_taste_for_the_group_gives_two_multiples_and_one_for_sugar_many(pictur
     picture.update(sigma_constant=0, sigma_sugar=0, sigma_group=3, cut=50)
     multiples = heights(picture) / LOGIT
     assert np.ptp(multiples[:2]) < 1e-9 and np.ptp(multiples[2:]) < 1e-9 and multiples[0] > 3 * multiples[2]
+    assert "holds within a group" in picture.left.get_title(loc="left")
     picture.update(sigma_sugar=3, sigma_group=0)
     multiples = heights(picture) / LOGIT
-    assert (np.diff(multiples[np.argsort(SUGAR[1:])]) > 0.1).all()
+    assert (np.diff(multiples[np.argsort(SUGAR[1:])]) > 0.1).all() and "each rival loses a different part" in picture.left.get_title(loc="left")
+
+
+def test_the_number_is_the_twins_loss_over_that_of_the_least_sugary(picture):
+    picture.update(sigma_constant=1, sigma_sugar=2.5, sigma_group=0, cut=50)
+    nodes = picture.nodes
+    V = picture.X2 @ (np.array([[1], [2.5], [0]]) * nodes.T)
+    delta = invert_shares(SHARES, V, picture.weights).delta
+    after = np.exp(delta[:, None] + V + 1.5 * np.eye(6)[:, :1])
+    after = (after / (1 + after.sum(0))).mean(1)
+    lost = 1 - after / SHARES
+    assert np.isclose(picture.ratio, lost[1] / lost[4]) and picture.number.get_text() == f"×{lost[1] / lost[4]:.2f}"
 
 
 def test_bars_are_the_derivative_for_a_small_cut_and_sum_to_one(picture):
@@ -89,7 +104,7 @@ def test_each_slider_redraws(box, name, value):
 def test_presets_set_all_sliders_of_tastes_and_reset_all(box):
     buttons = {button.description: button for button in box.children[1].children}
     start = {name: control.value for name, control in box.controls.items()}
-    expected = {"logit": (0, 0, 0), "constant only": (3, 0, 0), "group dummy": (0, 0, 3), "sugar": (0, 3, 0)}
+    expected = {"logit": (0, 0, 0), "constant only": (3, 0, 0), "group dummy": (0, 0, 3), "reset": (0, 3, 0)}
     images = set()
     for text, values in expected.items():
         buttons[text].click()
@@ -114,6 +129,16 @@ def test_losses_show_what_they_are_given():
     assert np.allclose(picture.points.get_ydata(), 0.25) and "every rival loses 25 %" in picture.axes.get_title(loc="left")
     picture.update(tastes=lost)
     assert np.allclose(picture.points.get_ydata(), lost) and np.allclose(picture.line.get_ydata(), 0.25)
+    assert np.isnan(picture.square.get_ydata()).all() and picture.axes.get_xlim()[0] > -1
+
+
+def test_losses_show_the_outside_good_and_hollow_points():
+    lost, hollow = np.array([0.4, 0.3, 0.2, 0.1, 0.15]), [True, False, False, True, False]
+    picture = plots.Losses(10 * SUGAR[1:], MARKET["names"][1:], "Stars", hollow=("cheap", hollow), logit=0.2, tastes=lost, outside=0.12)
+    assert np.allclose(picture.square.get_ydata(), 0.12) and picture.square.get_xdata()[0] > picture.axes.get_xlim()[0]
+    assert np.allclose(picture.rings.get_xydata(), [[12, 0.4], [1, 0.1]])
+    labels = [text.get_text() for text in picture.axes.get_legend().get_texts()]
+    assert labels == ["logit with the same gain", "with random tastes (hollow: cheap)", "outside good"]
 
 
 def test_the_ellipse_holds_95_percent_of_the_tastes():
@@ -168,3 +193,7 @@ def test_price_slopes_count_every_type_in_range():
     assert picture.axes.get_legend().get_title().get_text() == "1 types are left of -500"
     picture.update(alpha=[-10.0, -20.0])
     assert heights(picture).sum() == 2 and picture.mean.get_xdata()[0] == -15
+
+
+def test_the_market_of_the_widget_is_that_of_the_exercises():
+    assert np.array_equal(SHARES, lesson_01.SHARES) and np.array_equal(SUGAR, lesson_01.SUGAR)

@@ -5,7 +5,7 @@ import pytest
 
 from blpteach import invert_shares, market_shares, taste_deviations
 from blpteach.examples import cereal
-from blpteach.plots.inversion import RUNNERS, Convergence, HowMany, Race, Tangents, Valley
+from blpteach.plots.inversion import BESIDE, RUNNERS, TASTES, Convergence, HowMany, Race, Tangents, Valley
 from blpteach.widgets.inversion import made_up_market, race
 
 
@@ -36,7 +36,7 @@ def by_hand(outside_share, sigma, corrected, steps):
 
 
 @pytest.mark.parametrize("outside_share, sigma", [(0.5, 2.0), (0.05, 1.0), (0.9, 4.0)])
-@pytest.mark.parametrize("name, corrected", [("contraction", False), ("corrected contraction", True)])
+@pytest.mark.parametrize("name, corrected", [("log form", False), ("exp form", False), ("corrected", True)])
 def test_lines_of_the_race_are_the_changes_of_the_maps(picture, outside_share, sigma, name, corrected):
     picture.update(outside_share=outside_share, sigma=sigma, tolerance=1e-13)
     n, changes = picture.lines[name][0].get_data()
@@ -45,46 +45,75 @@ def test_lines_of_the_race_are_the_changes_of_the_maps(picture, outside_share, s
 
 
 def test_dashes_of_the_race_have_the_slope_at_which_changes_shrink(picture):
-    picture.update(outside_share=0.5, sigma=2.0, tolerance=1e-13)
-    for name in ("contraction", "corrected contraction"):
+    picture.update(outside_share=0.5, sigma=2.0, tolerance=1e-13, tastes="as drawn")
+    for name in ("log form", "corrected"):
         x, y = picture.lines[name][1].get_data()
         slope = (np.log(y[1]) - np.log(y[0])) / (x[1] - x[0])
-        changes = picture.found[name].residuals
+        changes = picture.found[name][1]
         assert np.isclose(np.exp(slope), changes[-10] / changes[-11], rtol=1e-3)
     assert len(picture.lines["Newton"][1].get_xdata()) == 0     # Newton has no rate
 
 
 @pytest.mark.parametrize("outside_share, sigma, tolerance", [(0.5, 2.0, 1e-13), (0.01, 3.0, 1e-5), (0.9, 5.0, 1e-9)])
 def test_score_counts_evaluations_and_errors_are_true(picture, outside_share, sigma, tolerance):
-    picture.update(outside_share=outside_share, sigma=sigma, tolerance=tolerance)
+    picture.update(outside_share=outside_share, sigma=sigma, tolerance=tolerance, tastes="as drawn")
     m = picture
     shares = market_shares(m.delta, taste_deviations(m.X2, m.nodes, sigma * np.eye(2)), m.weights)
     assert np.allclose(shares, (1 - outside_share) * m.proportions, rtol=1e-11)
     for (name, _, evaluations, _), bar, text in zip(RUNNERS, m.bars, m.texts):
-        found = m.found[name]
-        if found.residuals[-1] <= tolerance:
-            assert bar.get_width() == evaluations * len(found.residuals)
-            assert text.get_text().endswith(f"{abs(found.delta - m.delta).max():.0e}")
+        delta, changes = m.found[name]
+        if changes[-1] <= tolerance:
+            assert bar.get_width() == evaluations * len(changes)
+            assert text.get_text().endswith(f"{abs(delta - m.delta).max():.0e}")
         else:
             assert text.get_text().startswith("about")
     assert np.allclose(m.limit.get_ydata(), tolerance)
 
 
+def test_rate_and_prediction_stand_beside_the_picture(picture):
+    picture.update(outside_share=0.5, sigma=2.0, tolerance=1e-10, tastes="as drawn")
+    m = picture
+    P = np.exp(m.delta[:, None] + 2.0 * m.X2 @ m.nodes.T)
+    P = P / (1 + P.sum(0))
+    A = (P * m.weights) @ P.T / (P @ m.weights)[:, None]
+    rate = np.linalg.eigvals(A).real.max()
+    expected = np.log(1e-10) / np.log(rate)
+    assert f"rate {rate:.4f}, predicted {expected:.0f}" in m.heads[0].get_text() and np.allclose(m.marks.get_xdata()[:2], expected)
+    nobody = (1 - P.sum(0)) * m.weights
+    corrected = abs(np.linalg.eigvals(A - P @ nobody / nobody.sum())).max()
+    assert f"rate {corrected:.4f}" in m.heads[2].get_text() and np.isnan(m.marks.get_xdata()[3:]).all()
+
+
 def test_forecast_of_a_contraction_that_was_not_waited_for_comes_true(picture):
-    picture.update(outside_share=0.01, sigma=1.0, tolerance=1e-13)
+    picture.update(outside_share=0.01, sigma=1.0, tolerance=1e-13, tastes="as drawn")
     m = made_up_market()
-    assert len(picture.found["contraction"].residuals) == 1000 < picture.bars[0].get_width()
+    assert len(picture.found["log form"][1]) == 600 < picture.bars[0].get_width()
     mu = taste_deviations(m["X2"], m["nodes"], np.eye(2))
     waited = invert_shares(0.99 * m["proportions"], mu, m["weights"], method="exp", corrected=False, start=np.zeros(20))
     assert waited.converged and np.isclose(picture.bars[0].get_width(), waited.iterations, rtol=0.03)
+
+
+@pytest.mark.parametrize("tastes, survivors", [("as drawn", {"log form", "exp form", "corrected", "SQUAREM", "Newton"}),
+                                               ("one type +800", {"log form", "corrected", "SQUAREM", "Newton"}), ("all types -800", {"Newton"})])
+def test_the_switch_shows_which_form_survives(picture, tastes, survivors):
+    picture.update(outside_share=0.5, sigma=2.0, tolerance=1e-13, tastes=tastes)
+    assert {name for name, *_ in RUNNERS if picture.finished(name)} == survivors
+    told = {name: text.get_text() for (name, *_), text in zip(RUNNERS, picture.texts)}
+    assert all(("error" in told[name]) == (name in survivors) and ("not a number" in told[name]) == (name not in survivors) for name in told)
+    shares, mu = picture.market()
+    m = made_up_market()
+    moved = mu - 2.0 * m["X2"] @ m["nodes"].T
+    assert np.allclose(moved.min(), min(0, TASTES[tastes][1])) and np.allclose(moved.max(), sum(TASTES[tastes]))
+    for name in survivors:
+        assert np.allclose(market_shares(picture.found[name][0], mu, m["weights"]), shares, rtol=1e-9)
 
 
 def test_race_finishes_at_the_ends_of_the_sliders(picture):
     for outside_share in (1e-4, 0.9):
         for sigma in (0.0, 5.0):
             for tolerance in (1e-13, 1e-3):
-                picture.update(outside_share=outside_share, sigma=sigma, tolerance=tolerance)
-                assert all(picture.found[name].converged for name, *_ in RUNNERS[1:])
+                picture.update(outside_share=outside_share, sigma=sigma, tolerance=tolerance, tastes="as drawn")
+                assert all(picture.finished(name) for name, *_ in RUNNERS[2:])
                 assert all(np.isfinite(bar.get_width()) for bar in picture.bars)
     assert len(picture.left.get_title()) == 0 and "0.9" in picture.left.get_title(loc="left")
 
@@ -93,16 +122,19 @@ def test_convergence_dashes_follow_the_rate_and_update_keeps_what_is_not_given()
     changes = 0.3 * 0.5 ** np.arange(40)
     picture = Convergence({"contraction": changes, "SQUAREM": changes[:9]}, {"contraction": 0.5})
     x, y = picture.lines["contraction"][1].get_data()
-    assert np.allclose(y, 0.3 * 0.5 ** (x - 1)) and list(picture.lines["SQUAREM"][0].get_xdata()[:2]) == [2, 4]
+    assert np.allclose(y, BESIDE * 0.3 * 0.5 ** (x - 1)) and list(picture.lines["SQUAREM"][0].get_xdata()[:2]) == [2, 4]
     picture.update(histories={"SQUAREM": changes[:5]})
     assert len(picture.lines["SQUAREM"][0].get_xdata()) == 5 and np.allclose(picture.lines["contraction"][0].get_ydata(), changes)
 
 
 def test_how_many_shows_each_market():
-    groups = {"a": (np.array([0.5, 0.6]), np.array([0.7, 0.8]), np.array([80, 130])), "b": (np.array([0.9]), np.array([0.87]), np.array([210]))}
+    observed, among = np.array([0.5, 0.6]), np.array([0.5, 0.6])
+    groups = {"a": (observed, among, np.array([0.7, 0.8]), np.array([80, 130])),
+              "b": (np.array([0.9]), np.array([0.3]), np.array([0.87]), np.array([210]))}
     picture = HowMany(groups)
-    assert np.allclose(picture.points["a"][0].get_xydata(), [[0.5, 0.7], [0.6, 0.8]])
+    assert np.allclose(picture.points["a"][0].get_xydata(), [[0.5, 0.7], [0.6, 0.8]]) and len(picture.points["a"][2].get_xdata()) == 0
     assert np.allclose(picture.points["b"][1].get_xydata(), [[0.87, 210]])
+    assert np.allclose(picture.points["b"][0].get_xydata(), [[0.3, 0.87]]) and np.allclose(picture.points["b"][2].get_xydata(), [[0.9, 0.87]])
 
 
 @pytest.mark.parametrize("outside_share", [0.02, 0.5])
@@ -132,19 +164,19 @@ def test_tangents_touch_and_have_the_slope_of_a_finite_difference():
 
 def test_every_control_redraws(box):
     seen = {box.image.value}
-    for name, value in {"outside_share": 0.01, "sigma": 4.0, "tolerance": 1e-6}.items():
+    for name, value in {"outside_share": 0.01, "sigma": 4.0, "tolerance": 1e-6, "tastes": "one type +800"}.items():
         box.controls[name].value = value
         seen.add(box.image.value)
-    assert len(seen) == 4 and box.picture.values == {"outside_share": 0.01, "sigma": 4.0, "tolerance": 1e-6}
+    assert len(seen) == 5 and box.picture.values == {"outside_share": 0.01, "sigma": 4.0, "tolerance": 1e-6, "tastes": "one type +800"}
 
 
 def test_presets_set_all_values(box):
     buttons = {button.description: button for button in box.children[1].children}
-    expected = {"like the cereals": (0.5, 2.0, 1e-13), "the logit": (0.5, 0.0, 1e-13), "tiny outside good": (1e-4, 1.0, 1e-13),
-                "wild tastes, large outside good": (0.9, 5.0, 1e-13), "loose tolerance": (0.01, 2.0, 1e-4), "reset": (0.5, 2.0, 1e-13)}
+    usual = 1e-13, "as drawn"
+    expected = {"the logit": (0.5, 0.0, *usual), "tiny outside good": (1e-4, 1.0, *usual), "wild tastes, large outside good": (0.9, 5.0, *usual),
+                "exp overflows": (0.5, 2.0, 1e-13, "one type +800"), "reset": (0.5, 2.0, *usual)}
     assert list(buttons) == list(expected)
     for text, values in expected.items():
         before = box.image.value
         buttons[text].click()
-        shown = [box.picture.values[name] for name in ("outside_share", "sigma", "tolerance")]
-        assert np.allclose(shown, values) and box.image.value != before
+        assert tuple(box.picture.values.values()) == values and box.image.value != before

@@ -61,8 +61,31 @@ def test_histograms_hold_all_samples_and_the_texts_the_numbers(picture):
             assert np.isclose(heights.sum(), 100)
             inside = (b > -2.4) & (b < 0.4)
             assert np.allclose(heights[2:-2], 100 / 50 * np.histogram(b[inside], picture.edges)[0][2:-2])
-            assert f"{np.median(b) + 1:+.2f}".lstrip("+-") in picture.texts[name].get_text()
-    assert "> 10,000" in picture.texts["F"].get_text()          # strength one: price is the instrument
+            assert f"{np.median(b) + 1:+.2f}".lstrip("+-") == picture.texts["bias", name].get_text().lstrip("+-")
+            assert picture.texts["coverage", name].get_text() == f"{100 * picture.covers[name].mean():.0f} %"
+            assert np.isclose(float(picture.texts["spread", name].get_text()), np.percentile(b, 75) - np.percentile(b, 25), atol=0.00501)
+    assert picture.texts["F"].get_text() == "> 10⁴"             # strength one: price is the instrument
+    picture.update(strength=0.02, N=200)
+    assert picture.texts["F"].get_text() == f"{np.median(picture.F):.1f}"
+
+
+def test_an_arrow_leads_from_the_truth_to_each_median(picture):
+    picture.update(correlation=0.7, strength=0.02, N=200)
+    for name, b in picture.estimates.items():
+        assert np.allclose(picture.arrows[name].get_xdata(), [-1, np.median(b)]) and np.allclose(picture.heads[name].get_xdata(), np.median(b))
+        assert picture.biases[name].get_text() == f"bias {np.median(b) + 1:+.2f}"
+        x = picture.biases[name].get_position()[0]
+        assert np.median(b) < x < 0.1                           # the text begins inside the axes
+
+
+def test_numbers_are_those_beside_the_picture(picture):
+    picture.update(correlation=0.7, strength=0.02, N=1000)
+    table = picture.numbers()
+    assert list(table.index) == ["least squares", "instruments"]
+    for row, name in (("least squares", "least_squares"), ("instruments", "instruments")):
+        assert [table.loc[row, column] for column in ("bias", "spread", "coverage")] == [picture.texts[column, name].get_text()
+                                                                                        for column in ("bias", "spread", "coverage")]
+    assert table.loc["instruments", "median F"] == picture.texts["F"].get_text()
 
 
 def test_least_squares_centres_where_theory_says():
@@ -75,7 +98,7 @@ def test_least_squares_centres_where_theory_says():
 
 def test_inelastic_rows_are_counted(autos):
     problem, estimates, *_ = autos
-    picture = Inelastic(problem.prices, problem.shares, least_squares=-0.0886393)
+    picture = Inelastic(problem.prices, problem.shares, least_squares=-0.0886393, instruments=-0.1)
     picture.update(instruments=estimates.beta[-1])
     own = estimates.own_elasticities()
     assert picture.inelastic["instruments"] == (own > -1).sum() and abs(picture.inelastic["least_squares"] - 1502) <= 1
@@ -117,6 +140,7 @@ def test_lines_have_the_slopes_that_are_given():
     picture = PriceAndQuality(price, xi, xi - price, truth=-1.0)
     assert len(picture.lines["instruments"].get_xdata()) == 0
     picture.update(instruments=-0.5)
+    assert "Do instruments find the slope?" == picture.right.get_title(loc="left")
     slopes = {name: np.diff(picture.lines[name].get_ydata())[0] / np.ptp(price) for name in ("truth", "instruments")}
     assert np.allclose([slopes["truth"], slopes["instruments"]], [-1, -0.5])
 
@@ -129,7 +153,7 @@ def test_every_control_and_preset_redraws():
         box.controls[name].value = value
         seen.add(box.image.value)
     assert len(seen) == 4
-    presets = [{**start, "correlation": 0}, start, {**start, "strength": 0.02}, start]
+    presets = [{**start, "correlation": 0}, start, {**start, "strength": 0.02}, {**start, "strength": 0.02, "N": 1000}, start]
     buttons = box.children[1].children
     assert len(buttons) == len(presets)
     for button, values in zip(buttons, presets):

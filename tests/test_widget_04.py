@@ -1,4 +1,4 @@
-"""Lesson 04's pictures say what estimations say, and its widget estimates anew at each move."""
+"""Lesson 04's pictures say what estimations say, and its widget shows where searches stop."""
 
 import numpy as np
 import pytest
@@ -23,46 +23,97 @@ def estimates():
 
 
 @pytest.fixture(scope="module")
-def picture(problem, estimates):
-    return plots.HoldOne(problem, estimates)
+def landscape(problem, estimates):
+    return plots.Landscape(problem, estimates, 18.1139)
+
+
+@pytest.fixture(scope="module")
+def box(landscape):
+    return search(landscape)
 
 
 def heights(bars):
     return np.array([bar.get_height() for bar in bars])
 
 
-def test_nothing_held_away_from_the_minimum_is_the_minimum(picture, estimates):
-    picture.update(curvature=estimates.theta2[COLUMN], dropped=0)
-    assert np.isclose(picture.objective, estimates.objective, atol=1e-5)
-    assert np.allclose(picture.theta2, estimates.theta2, rtol=0.02, atol=1e-3)
-    assert np.isclose(picture.elasticity, estimates.own_elasticities().mean(), atol=1e-4)
-    assert picture.dot.get_data()[1][0] == picture.objective
+def split(problem, free, theta2):
+    """sigma and pi."""
+    Gamma = free.matrix(theta2)
+    return Gamma[:, :problem.L], Gamma[:, problem.L:]
 
 
-def test_held_at_zero_is_the_model_without_income_squared(picture, problem):
+@pytest.mark.parametrize("start, tolerance", [(-1.2, 0.5), (-20, 0.5), (-30, 0.1), (-5, 1e-5)])
+def test_the_stop_is_where_bfgs_with_this_tolerance_stops(box, problem, estimates, start, tolerance):
+    theta2 = estimates.starts[0].theta2.copy()
+    theta2[COLUMN - 1] -= 18.1139 * (start - theta2[COLUMN])
+    theta2[COLUMN] = start
+    found = problem.estimate(*split(problem, estimates.free, theta2), method="BFGS", options={"gtol": tolerance}, progress=False)
+    picture = box.picture
+    picture.update(search="BFGS", start=start, tolerance=tolerance)
+    assert np.isclose(picture.numbers["objective q"], found.objective, atol=1e-5)
+    assert np.isclose(picture.numbers["price coefficient β"], found.beta[0], atol=0.01)
+    assert np.isclose(picture.numbers["mean own elasticity"], found.own_elasticities().mean(), atol=1e-4)
+    assert np.isclose(picture.numbers["improvement predicted"], found.expected_improvement, rtol=1e-2, atol=1e-6)
+
+
+def test_the_picture_shows_the_path_up_to_the_stop(box, landscape):
+    picture = box.picture
+    picture.update(search="Gauss-Newton", start=-10, tolerance=10)
+    run = picture.run("Gauss-Newton", -10)
+    points = np.array([[theta2[COLUMN], theta2[COLUMN - 1] + 18.1139 * theta2[COLUMN]] for theta2 in run.path])
+    stop = next(k for k, slope in enumerate(run.slopes) if slope <= 10)
+    assert picture.step == stop > 0 and np.allclose(np.transpose(picture.line.get_data()), points[:stop + 1])
+    assert np.allclose(np.transpose(picture.rest.get_data()), points[stop:]) and np.allclose(np.ravel(picture.mark.get_data()), points[stop])
+    assert picture.title.get_text().startswith("Gauss-Newton") and f"after {stop} steps" in picture.title.get_text()
+    assert picture.cells[0].get_text() == f"{run.objectives[stop]:.2f}"
+
+
+def test_a_path_goes_down_and_its_slopes_are_gradients(box, problem, estimates):
+    for method in plots.COLOURS:
+        run = box.picture.run(method, -1.2)
+        assert (np.diff(run.objectives) <= 1e-9).all() and np.isclose(run.objectives[-1], estimates.objective, atol=1e-6)
+        there = problem.evaluate(*split(problem, estimates.free, run.path[3]))
+        assert np.isclose(run.slopes[3], abs(there.gradient).max()) and np.isclose(run.objectives[3], there.objective)
+
+
+def test_loose_stops_follow_the_start_and_the_elasticity_does_not(box):
+    picture, loose, tight = box.picture, [], []
+    for start in picture.starts:
+        for tolerance, rows in ((0.5, loose), (1e-5, tight)):
+            picture.update(search="BFGS", start=start, tolerance=tolerance)
+            rows.append((picture.numbers["price coefficient β"], picture.numbers["mean own elasticity"]))
+    assert (np.diff([price for price, _ in loose]) < 0).all() and loose[0][0] > -33 and loose[-1][0] < -68
+    assert np.ptp([own for _, own in loose]) < 0.11 and np.ptp([price for price, _ in tight]) < 1e-2
+
+
+def test_the_floor_and_the_landscape(landscape, problem, estimates):
+    curvature, slope, objective = landscape.grid
+    lowest = np.unravel_index(objective.argmin(), objective.shape)
+    assert estimates.objective - 0.02 < objective[lowest] < estimates.objective + 0.05
+    assert abs(curvature[lowest] - estimates.theta2[COLUMN]) < 2
+    held, *_ = plots.Held(problem, estimates, [plots.CURVATURE]).search(-11.0, estimates.theta2)
+    beta = problem.evaluate(*split(problem, estimates.free, held)).beta[0]
+    assert np.isclose(np.interp(-11, *landscape.floor), beta, atol=0.2)
+
+
+def test_the_upper_edge_says_the_price_coefficient_of_the_floor(landscape, box):
+    upper = next(axes for axes in box.picture.left.child_axes)
+    for place, text in zip(upper.get_xticks(), upper.get_xticklabels()):
+        price = float(text.get_text().replace("\N{MINUS SIGN}", "-"))
+        assert np.isclose(np.interp(place, *landscape.floor), price, atol=0.3)
+
+
+def test_the_valley_shows_a_path_and_names_stops(landscape, problem, estimates):
     start = cereal()[1]
-    without = problem.estimate(start["sigma"], start["pi"] * np.array([1, 0, 1, 1]))
-    picture.update(curvature=0.0, dropped=0)
-    assert np.isclose(picture.objective, without.objective, atol=1e-3)
-    assert np.isclose(picture.beta[0], without.beta[0], atol=0.05)
+    path = np.array([problem.theta2(start["sigma"], start["pi"]).start, estimates.theta2])
+    picture = plots.Valley(landscape, path=path, stops={"here": path[0]})
+    assert np.allclose(picture.line.get_data()[0], path[:, COLUMN]) and picture.texts[0].get_text() == "here"
+    assert np.allclose(picture.marks.get_offsets()[0], [path[0, COLUMN], path[0, COLUMN - 1] + 18.1139 * path[0, COLUMN]])
 
 
-def test_dropped_instruments_are_left_out(picture, problem, estimates):
-    kept = [f"demand_instruments{k}" for k in range(17)]
-    fewer = blpteach.Problem(problem.products, problem.agents, instruments=kept,
-                             **{name: problem.formulas[name] for name in ("linear", "random", "demographics", "absorb")})
-    found = fewer.estimate(estimates.sigma, estimates.pi, progress=False)
-    picture.update(curvature=found.theta2[COLUMN], dropped=3)
-    assert np.isclose(picture.objective, found.objective, atol=1e-4)
-    assert np.isclose(picture.beta[0], found.beta[0], atol=0.2)
-    assert "17 instruments" in [text.get_text() for text in picture.left.get_legend().get_texts()]
-
-
-def test_the_curve_lies_above_the_minimum_and_the_dot_on_the_curve(picture, estimates):
-    picture.update(curvature=-20.0, dropped=0)
-    held, curve = picture.curve.get_data()
-    assert min(curve) >= estimates.objective
-    assert np.isclose(picture.objective, curve[list(held).index(-20.0)], atol=5e-3)
+def test_only_what_moves_is_drawn_anew_and_the_picture_is_the_same(landscape, box):
+    fresh = plots.TwoNevos(landscape, search="BFGS", start=-25, tolerance=0.01)
+    assert box.picture.moved(search="BFGS", start=-25, tolerance=0.01) == fresh.png()
 
 
 def test_histograms_are_those_of_types_and_of_purchases(problem, estimates):
@@ -88,45 +139,34 @@ def test_weighted_median_is_the_median_for_equal_weights():
     assert plots.weighted_median(np.array([3.0, 1.0, 2.0]), np.array([0.8, 0.1, 0.1])) == 3
 
 
-def test_searches_show_the_lowest_so_far():
-    picture = plots.Searches(paths={"a": [30.0, 40.0, 10.0], "b": [30.0, 20.0]})
+def test_searches_show_the_lowest_so_far_and_the_rest_as_dots():
+    picture = plots.Searches(9.999, paths={"BFGS": [30.0, 40.0, 10.0], "b": [30.0, 20.0]})
     assert np.allclose(picture.lines[0].get_ydata(), [30, 30, 10]) and np.allclose(picture.lines[1].get_xdata(), [1, 2])
+    assert np.allclose(picture.dots[0].get_data(), [[2], [40]]) and picture.lines[0].get_label() == "BFGS: there after 3"
+    assert picture.lines[1].get_label() == "b: 20.0 after 2"
     picture.update(paths={"a": [25.0]})
     assert np.allclose(picture.lines[0].get_ydata(), [25])
 
 
 def test_halved_price_moves_its_points():
     answers = {"logit": np.full(3, 0.3), "early": np.array([0.1, 0.3, 0.4]), "minimum": np.array([0.1, 0.3, 0.5])}
-    picture = plots.HalvedPrice([0, 5, 10], "A", {2: "twin"}, answers)
-    assert np.allclose(picture.line.get_ydata(), 30) and np.allclose(picture.points["minimum"].get_ydata(), [10, 30, 50])
+    picture = plots.HalvedPrice([0, 5, 10], [0, 1, 0], "A", 8, {2: "twin"}, answers)
+    crisp, mushy = picture.points["minimum"]
+    assert np.allclose(picture.line.get_ydata(), 30) and np.allclose(crisp.get_ydata(), [10, 50]) and np.allclose(mushy.get_ydata(), [30])
     picture.update(minimum=np.array([0.2, 0.3, 0.6]))
-    assert np.allclose(picture.points["minimum"].get_ydata(), [20, 30, 60]) and "60 percent" in picture.axes.get_title(loc="left")
+    assert np.allclose(crisp.get_ydata(), [20, 60]) and "60 percent" in picture.axes.get_title(loc="left")
 
 
-@pytest.mark.slow
-def test_the_valley_is_lowest_at_the_minimum(problem, estimates):
-    picture = plots.Valley(problem, estimates, 18.1139)
-    curvature, slope, objective = picture.grid
-    lowest = np.unravel_index(objective.argmin(), objective.shape)
-    assert estimates.objective - 0.02 < objective[lowest] < estimates.objective + 0.05
-    assert abs(curvature[lowest] - estimates.theta2[COLUMN]) < 2
-    start = cereal()[1]
-    path = np.array([problem.theta2(start["sigma"], start["pi"]).start, estimates.theta2])
-    picture.update(path=path, stops={"here": path[0]})
-    assert np.allclose(picture.line.get_data()[0], path[:, COLUMN])
-    assert np.allclose(picture.marks.get_offsets()[0], [path[0, COLUMN], path[0, COLUMN - 1] + 18.1139 * path[0, COLUMN]])
-
-
-def test_every_control_and_preset_redraws(problem, estimates):
-    box = search(problem, estimates)
+def test_every_control_and_preset_redraws(box):
+    buttons = {button.description: button for button in box.children[1].children}
+    buttons["reset"].click()
     seen = {box.image.value}
-    for name, value in {"curvature": -30.1, "dropped": 1}.items():              # one press of the right arrow each
+    for name, value in {"start": -10, "tolerance": 1e-5, "search": "Gauss-Newton"}.items():
         box.controls[name].value = value
         seen.add(box.image.value)
-    assert len(seen) == 3
-    for button in box.children[1].children:
-        before = box.image.value
-        button.click()
+    assert len(seen) == 4
+    for text, price in {"published (loose)": -32.4, "minimum (tight)": -62.7, "loose, another start": -50.4, "reset": -32.4}.items():
+        buttons[text].click()
         assert {name: control.value for name, control in box.controls.items()} == box.picture.values
-        assert (box.image.value != before) == (button.description != "reset" or box.picture.values["dropped"] == 0)
-    assert box.picture.values == {"curvature": -30.2, "dropped": 0}
+        assert np.isclose(box.picture.numbers["price coefficient β"], price, atol=0.1)
+        assert box.image.value not in seen or text in ("published (loose)", "reset")

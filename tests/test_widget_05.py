@@ -50,19 +50,62 @@ def test_bars_are_the_price_changes_that_solve_the_first_order_conditions(models
     assert heights == pytest.approx(100 * (prices / model.prices - 1), abs=1e-6)
 
 
-def test_surplus_in_the_text_is_the_integral_of_demand(models):
-    model, picture = models["random coefficients"], Merger(models, acquirer=1, target=2)
-    end, _, _ = picture.outcome()
+def integral_of_demand(model, start, end):
+    """Minus what buyers pay more on the straight way from one price vector to another: the change of their surplus, in cents."""
     nodes, weights = np.polynomial.legendre.leggauss(12)
-    path = [model.prices + (x + 1) / 2 * (end - model.prices) for x in nodes]
-    loss = -sum(w / 2 * shares_and_jacobian(model, p)[0] @ (end - model.prices) for w, p in zip(weights, path))
-    assert f"consumer surplus: {100 * loss:+.3f} cents" in picture.numbers.get_text()
+    path = [start + (x + 1) / 2 * (end - start) for x in nodes]
+    return -100 * sum(w / 2 * shares_and_jacobian(model, p)[0] @ (end - start) for w, p in zip(weights, path))
+
+
+def test_numbers_in_the_text_are_those_of_formulas_written_anew(models):
+    model, picture = models["random coefficients"], Merger(models, acquirer=1, target=2)
+    end = model.prices * (1 + picture.change / 100)
+    loss = integral_of_demand(model, model.prices, end)
+    assert picture.headline.get_text() == f"Firm 1 buys firm 2: consumers lose {-loss:.3f} cents a possible serving"
+    earned = [100 * (p - model.costs) * shares_and_jacobian(model, p)[0] for p in (model.prices, end)]
+    gained, merging = earned[1] - earned[0], model.firm_ids < 3
+    assert f"merging firms {gained[merging].sum():+.3f}, rivals {gained[~merging].sum():+.3f}" in picture.numbers.get_text()
+    assert f"together: {loss + gained.sum():+.3f} cents" in picture.numbers.get_text()
 
 
 def test_a_firm_that_buys_itself_changes_nothing_without_savings(models):
     picture = Merger(models, acquirer=3, target=3, efficiency=0.0)
     assert abs(picture.change).max() < 1e-6 and "-" not in picture.numbers.get_text()
+    assert picture.headline.get_text() == "Firm 3 alone, nothing changed: consumers neither lose nor gain"
     assert not any(frame.get_visible() for frame in picture.frames)
+
+
+@pytest.mark.parametrize("demand, product, own", [("random coefficients", "F2B19", 25.0), ("logit", "F6B18", -30.0)])
+def test_demand_curve_and_what_a_price_of_its_own_does(models, demand, product, own):
+    model, j = models[demand], list(models[demand].names).index(product)
+    picture = Merger(models, demand=demand, product=product, own=own, efficiency=5.0)
+    new = model.prices * (1 + picture.change / 100)
+    share, price = (data[20] / 100 for data in picture.curves[1].get_data())
+    assert share == pytest.approx(shares_and_jacobian(model, np.where(np.arange(24) == j, price, new))[0][j])
+    here = np.where(np.arange(24) == j, new * (1 + own / 100), new)
+    s, jacobian = shares_and_jacobian(model, here)
+    assert [float(data[0]) for data in picture.dots[2].get_data()] == pytest.approx([100 * s[j], 100 * here[j]])
+    owned = np.isin(model.firm_ids, (1, 2)) if model.firm_ids[j] < 3 else model.firm_ids == model.firm_ids[j]
+    costs = np.where(model.firm_ids < 3, 0.95, 1) * model.costs
+    profits = [100 * ((p - costs) * shares_and_jacobian(model, p)[0])[owned].sum() for p in (new, here)]
+    text = picture.reading.get_text()
+    assert f"elasticity {here[j] / s[j] * jacobian[j, j]:.2f}" in text
+    assert f"consumers {integral_of_demand(model, new, here):+.3f} cents" in text
+    assert f"its owner {profits[1] - profits[0]:+.3f} cents" in text and profits[1] < profits[0]
+
+
+def test_the_shaded_area_is_what_consumers_lose_or_gain(models):
+    picture = Merger(models, own=40.0)
+    x, y = picture.area.get_xy().T
+    area = abs(x[:-1] @ y[1:] - x[1:] @ y[:-1]) / 2                     # the shoelace formula; percent times cents
+    assert f"consumers {-area / 100:+.3f}" in picture.reading.get_text()
+
+
+def test_what_is_kept_of_a_picture_is_what_a_new_picture_shows(models):
+    moved = Merger(models)
+    for values in ({"own": 20.0}, {"efficiency": 30.0}, {"acquirer": 3, "target": 4}, {"product": "F1B04", "demand": "logit"}, {"own": 0.0}):
+        shown = moved.moved(**values)
+        assert shown == Merger(models, **moved.values).png()
 
 
 def test_frames_enclose_the_diversion_between_the_two_firms(models):
@@ -78,7 +121,7 @@ def test_frames_enclose_the_diversion_between_the_two_firms(models):
 def test_update_keeps_what_is_not_given(models):
     picture = Merger(models, acquirer=3, target=4, efficiency=7.0)
     picture.update(efficiency=2.0)
-    assert picture.values == {"acquirer": 3, "target": 4, "efficiency": 2.0, "demand": "random coefficients"}
+    assert picture.values == {"acquirer": 3, "target": 4, "efficiency": 2.0, "demand": "random coefficients", "product": "F2B19", "own": 0.0}
 
 
 def test_bars_stay_within_the_axes_at_the_extremes(models):
@@ -89,7 +132,7 @@ def test_bars_stay_within_the_axes_at_the_extremes(models):
         assert low < picture.change.min() and picture.change.max() < high
 
 
-@pytest.mark.parametrize("name, value", [("acquirer", 3), ("target", 4), ("efficiency", 12.5), ("demand", "logit")])
+@pytest.mark.parametrize("name, value", [("acquirer", 3), ("target", 4), ("efficiency", 12.5), ("demand", "logit"), ("product", "F6B18"), ("own", 10.0)])
 def test_every_control_redraws(box, name, value):
     before = box.image.value
     box.controls[name].value = value
@@ -98,11 +141,11 @@ def test_every_control_redraws(box, name, value):
 
 def test_presets_and_reset_set_all_values(box):
     buttons = {button.description: button for button in box.children[1].children}
-    assert len(buttons) == 5
+    assert len(buttons) == 6
     for button in buttons.values():
         button.click()
         assert box.picture.values == {name: control.value for name, control in box.controls.items()}
-    assert box.picture.values == {"acquirer": 1, "target": 2, "efficiency": 0.0, "demand": "random coefficients"}
+    assert box.picture.values == {"acquirer": 1, "target": 2, "efficiency": 0.0, "demand": "random coefficients", "product": "F2B19", "own": 0.0}
 
 
 def test_static_pictures_place_their_numbers():

@@ -1,4 +1,272 @@
-"""Exercises of lesson 01."""
+"""Exercises of lesson 01: who buys, shares as an average over types, second choices, and which tastes change diversion."""
+from functools import cache
+
+import numpy as np
+
+from ..integration import gauss_hermite, halton
+from ..inversion import invert_shares
+from ..utility import buyers, choice_probabilities, log_share_jacobian, market_shares, taste_deviations
 from .exercise import Exercise, Mistake
 
-EXERCISES = {}
+SHARES = np.array([0.10, 0.08, 0.05, 0.08, 0.06, 0.03])         # the small market of the lesson: Stars, Loops, Pops, Bran, Wheat, Oats
+SUGAR = np.array([1.2, 1.2, 0.9, 0.5, 0.1, 0.3])
+DELTA_LOGIT = np.log(SHARES / (1 - SHARES.sum()))
+LOGIT = SHARES[1:] / (1 - SHARES[0])                            # the logit's diversion from Stars
+
+
+@cache
+def market():
+    """The market of "Who buys": delta, mu, P, B, nodes and weights."""
+    nodes, weights = (array[0] for array in halton(500, seed=0).nodes_and_weights(1, 2))
+    mu = taste_deviations(np.column_stack([np.ones(6), SUGAR]), nodes, np.diag([1.0, 2.0]))
+    delta = invert_shares(SHARES, mu, weights).delta
+    P = choice_probabilities(delta, mu)
+    return delta, mu, P, buyers(P, weights), nodes, weights
+
+
+# 1.1 Buyers' tastes
+
+def fraction_of_fans(column=1):
+    """The fraction of each product's buyers with a positive draw in a column of nodes, (6,)."""
+    _, _, _, B, nodes, _ = market()
+    return B @ (nodes[:, column] > 0)
+
+
+def mean_taste_of_buyers():
+    """Their mean draw, (6,)."""
+    _, _, _, B, nodes, _ = market()
+    return B @ nodes[:, 1]
+
+
+def demand_of_fans(per_fan):
+    """What the fans buy: per fan, or as a part of all consumers, (6,)."""
+    _, _, P, _, nodes, weights = market()
+    fans = weights * (nodes[:, 1] > 0)
+    return P @ fans / (fans.sum() if per_fan else 1)
+
+
+# 1.2 Market shares by Gauss-Hermite, in percent
+
+def percent_shares(sigma=2.0, forget_weights=False):
+    """Shares at the logit's delta with a random taste for sugar, in percent, (6,)."""
+    nodes, weights = (array[0] for array in gauss_hermite(20).nodes_and_weights(1, 1))
+    weights = np.full(20, 1 / 20) if forget_weights else weights
+    return 100 * market_shares(DELTA_LOGIT, sigma * np.outer(SUGAR, nodes[:, 0]), weights)
+
+
+def inverted_percent_shares():
+    """The observed ones: delta was inverted instead of held."""
+    return 100 * SHARES
+
+
+def both_tastes_percent_shares():
+    """With the taste for the constant as well."""
+    _, mu, _, _, _, weights = market()
+    return 100 * market_shares(DELTA_LOGIT, mu, weights)
+
+
+# 1.3 Who buys one of several products
+
+def random_purchases(rng):
+    """Choice probabilities of 4 types for 3 products, unequal weights, and two of the products."""
+    P = rng.dirichlet(np.ones(4), size=4).T[:3]
+    return {"P": P, "weights": rng.dirichlet(np.full(4, 2.0)), "chosen": rng.permutation([True, True, False])}
+
+
+def who_buys(P, weights, chosen):
+    """Types among the buyers of any chosen product, (I,)."""
+    return normalised(weights * P[chosen].sum(0))
+
+
+def without_weights(P, weights, chosen):
+    """As if all types were equally many."""
+    return normalised(P[chosen].sum(0))
+
+
+def mean_of_buyers(P, weights, chosen):
+    """Each product's buyers count the same, however many they are."""
+    return buyers(P, weights)[chosen].mean(0)
+
+
+def sum_of_buyers(P, weights, chosen):
+    """Rows of (1.6) added up."""
+    return buyers(P, weights)[chosen].sum(0)
+
+
+def purchases(P, weights, chosen):
+    """Not divided by the total."""
+    return weights * P[chosen].sum(0)
+
+
+def who_buys_any(P, weights, chosen):
+    """All products instead of the chosen."""
+    return normalised(weights * P.sum(0))
+
+
+def normalised(x):
+    """Divided by its sum."""
+    return x / x.sum()
+
+
+# 1.4 Second choices
+
+def second_choices(relative_to=SHARES[0]):
+    """What rivals gain when Stars is off the shelf, divided by `relative_to`, (5,)."""
+    delta, mu, _, _, _, weights = market()
+    return (market_shares(delta[1:], mu[1:], weights) - SHARES[1:]) / relative_to
+
+
+def tiny_diversion():
+    """Diversion for a tiny change of delta, (5,)."""
+    _, _, P, B, _, _ = market()
+    change = SHARES * log_share_jacobian(P, B)[:, 0]
+    return -change[1:] / change[0]
+
+
+def not_spread_out():
+    """What the buyers of Stars bought otherwise, (5,)."""
+    _, _, P, B, _, _ = market()
+    return P[1:] @ B[0]
+
+
+def everybodys_choices():
+    """The average over all consumers, not over the buyers of Stars, (5,)."""
+    _, _, P, _, _, weights = market()
+    return (P[1:] / (1 - P[0])) @ weights
+
+
+# 1.5 Random coefficients on the constant and on a group dummy
+
+def diversion_by_group(sugary=0.5, bran=0.2):
+    """Fractions that go to a group, split in proportion to shares, (5,)."""
+    return np.append(sugary * normalised(SHARES[1:3]), bran * normalised(SHARES[3:]))
+
+
+# 1.6 The slope in a parameter of Gamma
+
+def random_tastes(rng):
+    """Three products, four types, two characteristics and two columns of tastes."""
+    P, weights = rng.dirichlet(np.ones(4), size=4).T[:3], rng.dirichlet(np.full(4, 2.0))
+    return {"P": P, "B": buyers(P, weights), "X2": rng.normal(size=(3, 2)).round(2), "tastes": rng.normal(size=(4, 2)).round(2),
+            "k": 0, "l": 1}
+
+
+def taste_slope(P, B, X2, tastes, k, l):
+    """d log s_j / d Gamma_kl, (J,)."""
+    x, v = X2[:, k], tastes[:, l]
+    return x * (B @ v) - B @ (v * (x @ P))
+
+
+def without_expected_x(P, B, X2, tastes, k, l):
+    """The characteristic of product j alone."""
+    return X2[:, k] * (B @ tastes[:, l])
+
+
+def inside_goods_only(P, B, X2, tastes, k, l):
+    """As if the probabilities of the products summed to one."""
+    return taste_slope(P / P.sum(0), B, X2, tastes, k, l)
+
+
+def averaged_apart(P, B, X2, tastes, k, l):
+    """The product of two expectations over buyers for the expectation of the product."""
+    x, v = X2[:, k], tastes[:, l]
+    return (B @ v) * (x - B @ (x @ P))
+
+
+def exchanged(P, B, X2, tastes, k, l):
+    """k and l in each other's place."""
+    return taste_slope(P, B, X2, tastes, l, k)
+
+
+def equal_buyers(P, B, X2, tastes, k, l):
+    """The plain mean over types in place of the buyers."""
+    return taste_slope(P, np.full_like(B, 1 / B.shape[1]), X2, tastes, k, l)
+
+
+EXERCISES = {
+    "1.1": Exercise(
+        what="six fractions between 0 and 1, one a product", right=fraction_of_fans,
+        mistakes=(
+            Mistake("This is the mean taste of the buyers, in standard deviations. The question is for a fraction: average the indicator `nodes[:, 1] > 0` "
+                    "instead of `nodes[:, 1]`.", mean_taste_of_buyers),
+            Mistake("This is the fraction of buyers who like *cereals* more than the mean: column 0 of `nodes` belongs to the constant, column 1 to sugar.",
+                    lambda: fraction_of_fans(0)),
+            Mistake("This is which fraction of those who like sugar buys each product. The question is the other way round: which fraction of the buyers likes sugar.",
+                    lambda: demand_of_fans(True)),
+            Mistake("This is the part of all consumers who like sugar and buy the product. Divide by the product's share, or use `B`, where that is done.",
+                    lambda: demand_of_fans(False))),
+        hints=("A fraction is the expectation of an indicator, here of `nodes[:, 1] > 0`.",
+               "An expectation over the buyers of each product is `B @ f`, with `f` (I,) the value of each type."),
+        insight="Nine in ten buyers of the sugary twins like sugar more than the mean consumer, and about a third of the buyers of Wheat: products select their buyers."),
+    "1.2": Exercise(
+        what="six market shares in percent, one a product", right=percent_shares, rtol=4e-3,
+        mistakes=(
+            Mistake("You averaged over the nodes with equal weights. Gauss-Hermite nodes have unequal ones: those far out stand for few consumers.",
+                    lambda: percent_shares(forget_weights=True)),
+            Mistake("These are the shares without random tastes, or after inverting them. Hold `delta_logit` and average the probabilities over nodes; "
+                    "the probability of the average type is not the average probability.", inverted_percent_shares),
+            Mistake("This takes 2 for the variance. It is the standard deviation: `mu = 2 * sugar * nu`.", lambda: percent_shares(np.sqrt(2))),
+            Mistake("This takes 4 for the standard deviation, the square of the right one: `mu = 2 * sugar * nu`.", lambda: percent_shares(4.0)),
+            Mistake("Here the taste for the constant is random as well. The exercise has one random taste, for sugar.", both_tastes_percent_shares)),
+        hints=("First `mu`, shape (6, 20): the outer product of `sugar` and the nodes, times 2.",
+               "`blpteach.market_shares(delta_logit, mu, weights)` with the 20 weights of the rule, shape (20,), times 100."),
+        insight="Sugar alone nearly does what both tastes did: with the mean utilities held, the twins gain half of their share and bran loses."),
+    "1.3": Exercise(
+        what="a function with the distribution of types, shape (I,), that sums to one", right=who_buys, inputs=random_purchases,
+        mistakes=(
+            Mistake("The weights are forgotten: a type that is rare also buys rarely. Multiply the probabilities by `weights` before you divide by the total.",
+                    without_weights),
+            Mistake("You average the buyers of the single products, so that each product counts the same. A product with many buyers must count more: "
+                    "add probabilities first and normalise once.", mean_of_buyers),
+            Mistake("You add rows of (1.6). Each sums to one, so your result sums to the number of products. And each product counts the same, "
+                    "however many buy it: add probabilities first and normalise once.", sum_of_buyers),
+            Mistake("This is how many of all consumers are of each type *and* buy. Divide by the total, so that it sums to one.", purchases),
+            Mistake("This is for the buyers of any product at all: use the rows of `P` for which `chosen` is true.", who_buys_any)),
+        hints=("Which probability does a type have of buying any of the chosen products? The products exclude each other.",
+               "Bayes' rule (1.6) with `P[chosen].sum(0)` in place of a row of `P`."),
+        insight="Products add up before Bayes' rule is applied, not after it. The same function gives the customers of a firm."),
+    "1.4": Exercise(
+        what="five fractions of the buyers of Stars, one a rival", right=second_choices,
+        mistakes=(
+            Mistake("This is the logit's answer, proportional to share. Here every type splits in proportion to its *own* probabilities.", lambda: LOGIT),
+            Mistake("This is the diversion ratio for a tiny change. When Stars disappears all its buyers must choose anew, not only those who were about to leave.",
+                    tiny_diversion),
+            Mistake("This is what the buyers of Stars would buy with their probabilities as they are, E[s_ik | buys 1]. Without Stars a type's other probabilities "
+                    "grow by 1 / (1 - s_i1), inside the expectation.", not_spread_out),
+            Mistake("This averages s_ik / (1 - s_i1) over all consumers. Only the buyers of Stars have to choose anew: average with `B[0]`.", everybodys_choices),
+            Mistake("You divided each rival's gain by the rival's own share. The question is for fractions of the buyers of Stars: divide by the share of Stars.",
+                    lambda: second_choices(SHARES[1:])),
+            Mistake("These are the gains in points of share. As fractions of the buyers of Stars they are to be divided by its share.", lambda: second_choices(1.0))),
+        hints=("Shares without Stars: `blpteach.market_shares(delta[1:], mu[1:], weights)`. Mean utilities of the rivals stay: do not invert again.",
+               "The gain of each rival, divided by the share of Stars, 0.10."),
+        insight="Two thirds stay with cereals, where the logit says one third, and the twin alone catches three in ten: second choices show who resembles whom."),
+    "1.5": Exercise(
+        what="five fractions of those who leave Stars, one a rival, with the sum 0.7", right=diversion_by_group,
+        mistakes=(
+            Mistake("You split the 70 % over all five rivals in proportion to share. That holds if the constant alone is random. "
+                    "With the dummy, it holds within each group only: first split between the groups as the survey says.", lambda: 0.7 * normalised(SHARES[1:])),
+            Mistake("This is the logit's answer: it ignores the survey.", lambda: LOGIT),
+            Mistake("Within a group you split equally. A type splits in the proportions of exp(delta), which are those of the shares.",
+                    lambda: np.array([0.25, 0.25, 0.2 / 3, 0.2 / 3, 0.2 / 3])),
+            Mistake("You counted Stars among the sugary cereals that its leavers can go to: divide by the shares of Loops and Pops alone.",
+                    lambda: np.append(0.5 * SHARES[1:3] / SHARES[:3].sum(), 0.2 * normalised(SHARES[3:]))),
+            Mistake("These fractions sum to one: they are of those who stay with cereals. The question is for fractions of all who leave Stars.",
+                    lambda: diversion_by_group() / 0.7)),
+        hints=("Take one type. In which proportions does it split its purchases among the sugary cereals? Does its taste for the group matter for that?",
+               "Within a group every type splits in proportion to exp(delta), so all of them do: the 50 % go to Loops and Pops in proportion to their shares."),
+        insight="A constant and one dummy make two nests, with the outside good apart. Inside a nest diversion stays proportional to share."),
+    "1.6": Exercise(
+        what="a function with the derivatives of the log shares, shape (J,)", right=taste_slope, inputs=random_tastes,
+        mistakes=(
+            Mistake("The sum over m is missing: a product gains only if it has more of the characteristic than what its buyers would choose otherwise.",
+                    without_expected_x),
+            Mistake("You scaled the probabilities to sum to one over the products. The outside good counts too, with a characteristic of zero: use `P` as it is.",
+                    inside_goods_only),
+            Mistake("You averaged tastes and characteristics apart. The product stands inside the expectation: the expectation of a product is not the product of "
+                    "expectations.", averaged_apart),
+            Mistake("`k` and `l` are exchanged: `k` is the characteristic, a column of `X2`; `l` is the taste, a column of `tastes`.", exchanged),
+            Mistake("You averaged over all types with equal weights. The expectation is over the buyers of j: use the rows of `B`.", equal_buyers)),
+        hints=("Each type's expected characteristic is `X2[:, k] @ P`, shape (I,). The outside good adds zero.",
+               "Two expectations over buyers: `X2[:, k] * (B @ v)`, less `B @` of `v` times the expected characteristic, with `v = tastes[:, l]`."),
+        insight="More dispersed tastes help the products at the ends, whose buyers find little like them elsewhere. Lesson 02 makes d(delta)/d(theta2) of this slope."),
+}

@@ -1,5 +1,6 @@
 """Pictures of lesson 03: why price is endogenous, what moments say, units of instruments, and estimators over many samples."""
 import numpy as np
+import pandas as pd
 
 from ..gmm import concentrate, iv_gmm, weighting_2sls
 from .style import HIGHLIGHT, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
@@ -32,13 +33,14 @@ class PriceAndQuality(Picture):
         """Two clouds, a fitted line on the left, three movable ones on the right."""
         self.left, self.right = figure.subplots(1, 2)
         ends = np.array([self.price.min(), self.price.max()])
-        for axes, y, label in ((self.left, self.xi, "unobserved quality ξ (utils)"), (self.right, self.delta, "mean utility δ (utils)")):
+        labels = "unobserved quality ξ (utils)", "mean utility δ, net too (utils)"
+        for axes, y, label in zip((self.left, self.right), (self.xi, self.delta), labels):
             axes.plot(self.price, y, ".", color=RIVAL, ms=4, alpha=0.5)
             axes.set(xlabel="price, net of observed characteristics", ylabel=label)
         slope = self.price @ self.xi / (self.price @ self.price)
         self.left.plot(ends, slope * ends, color=HIGHLIGHT, label=f"slope {slope:+.2f}")
         self.left.legend(loc="upper left")
-        self.left.set_title("Firms charge more for what is better")
+        self.left.set_title("Do firms charge more for what is better?")
         self.lines = {name: self.right.plot([], [], STYLES[name], color=COLOURS[name])[0] for name in LABELS}
 
     def update(self, least_squares=None, instruments=None, truth=None):
@@ -49,8 +51,9 @@ class PriceAndQuality(Picture):
             self.lines[name].set_data(ends, slope * ends)
             self.lines[name].set_label(f"{LABELS[name]}: {slope:.2f}")
         if self.values:
-            self.right.legend(loc="lower left")
-        self.right.set_title("So demand looks too flat", loc="left")
+            self.right.legend(loc="lower left", frameon=True, framealpha=0.85, edgecolor="none")
+        question = "Do instruments find the slope?" if "instruments" in self.values else "How steep does demand look?"
+        self.right.set_title(question, loc="left")
 
 
 class Inelastic(Picture):
@@ -59,16 +62,15 @@ class Inelastic(Picture):
     Parameters
     ----------
     prices, shares : arrays (N,)
-    rows : list of str
-        Which of `least_squares` and `instruments` to show.
+    least_squares, instruments : float
+        Price coefficients, in utils per thousand dollars; a row for each that is given.
     """
-    size = (10.5, 4.6)
 
-    def __init__(self, prices, shares, rows=("least_squares", "instruments"), **values):
-        self.reach, self.rows = prices * (1 - shares), rows     # elasticity per unit of beta_price
+    def __init__(self, prices, shares, **values):
+        self.reach, self.rows = prices * (1 - shares), list(values)     # elasticity per unit of beta_price
         self.edges = np.linspace(-5, 0, 51)
-        self.values = dict.fromkeys(rows, 0.0)
-        self.size = (10.5, 1 + 1.9 * len(rows))
+        self.values = values
+        self.size = (10.5, 1.2 + 1.9 * len(values))
         super().__init__(**values)
 
     def draw(self, figure):
@@ -80,10 +82,10 @@ class Inelastic(Picture):
         self.texts = {}
         for name, axes in self.axes.items():
             axes.axvline(-1, color=TRUTH, ls=":")
-            axes.set(ylim=(0, 420), xlim=(-5, 0), ylabel="models of a year")
+            axes.set(ylim=(0, 420), xlim=(-5, 0), ylabel="rows")
             self.texts[name] = axes.text(-4.9, 392, "", va="top")
-        all_axes[-1].set_xlabel("own-price elasticity (percent of sales per percent of price)")
-        all_axes[0].set_title("Which models would earn more at a higher price? All those right of -1")
+        all_axes[-1].set_xlabel("own-price elasticity (rows beyond -5 are in the leftmost bar)")
+        all_axes[0].set_title("Which cars would earn more at a higher price? All those right of -1")
 
     def update(self, least_squares=None, instruments=None):
         """Price coefficients, in utils per thousand dollars."""
@@ -139,7 +141,7 @@ class Profile(Picture):
             self.axes.plot(best, self.objective(name, best), "o", color=colour, ms=9)
         self.line = self.axes.axvline(0, color=HIGHLIGHT, ls=":")
         self.axes.set(xlabel="price coefficient (utils per 1000 dollars)", ylabel="objective q", xlim=(-0.3, 0), ylim=(0, 850))
-        self.axes.set_title("Which price coefficient do the instruments want? Each set another, and none gets q to zero")
+        self.axes.set_title("Which price coefficient do the instruments want? Each set another")
 
     def update(self, beta_price=None):
         """Where the vertical line stands."""
@@ -174,7 +176,7 @@ class Units(Picture):
         self.lines = {"identity": self.axes.semilogx(self.factors, 0 * self.factors, "o--", color=HIGHLIGHT, ms=4, label="W = identity")[0],
                       "2sls": self.axes.semilogx(self.factors, 0 * self.factors, "s-", color=PRODUCT, ms=4, label="W = (Z'Z/N)⁻¹")[0]}
         self.axes.axhline(0, color=TRUTH, lw=1)
-        self.axes.set(ylabel="beta_price (utils per 1000 dollars)", xlim=(8e-4, 1.2e3))
+        self.axes.set(ylabel="price coefficient (utils)", xlim=(8e-4, 1.2e3))
         self.axes.legend(loc="upper right")
 
     def estimate(self, factor):
@@ -241,17 +243,38 @@ class Sampling(Picture):
         self.F = pPp / M / (np.maximum(pp - pPp, 1e-9) / (N - M))
 
     def draw(self, figure):
-        """Two histograms over one another, and a column of numbers."""
-        self.axes, side = figure.subplots(1, 2, width_ratios=(2.3, 1))
+        """Two histograms over one another with an arrow for each bias, and a table of numbers."""
+        self.axes, side = figure.subplots(1, 2, width_ratios=(2.1, 1))
         empty = np.zeros(len(self.edges) - 1)
         self.steps = {name: self.axes.stairs(empty, self.edges, fill=True, fc=COLOURS[name], alpha=0.65, label=LABELS[name], hatch=hatch,
                                              ec="white", lw=0) for name, hatch in (("least_squares", "///"), ("instruments", ""))}
         self.axes.axvline(self.beta_price, color=TRUTH, ls=":", label="truth")
-        self.axes.set(xlabel="estimated price coefficient (what lies beyond is in the outermost bars)", ylabel="samples (percent)", xlim=(self.edges[0], self.edges[-1]), ylim=(0, 40))
+        self.axes.set(xlabel="estimated price coefficient (what lies beyond: outermost bars)", ylabel="samples (percent)", xlim=(self.edges[0], self.edges[-1]))
         self.axes.legend(loc="upper left")
+        self.draw_arrows()
+        self.draw_table(side)
+
+    def draw_arrows(self):
+        """From the truth to the median estimate, one for each estimator, near the top."""
+        self.heights, place = {"least_squares": 0.95, "instruments": 0.86}, self.axes.get_xaxis_transform()
+        self.arrows = {name: self.axes.plot([], [], color=COLOURS[name], transform=place)[0] for name in self.heights}
+        self.heads = {name: self.axes.plot([], [], "o", ms=8, color=COLOURS[name], transform=place)[0] for name in self.heights}
+        self.biases = {name: self.axes.text(0, y, "", va="center", color=COLOURS[name], transform=place) for name, y in self.heights.items()}
+
+    def draw_table(self, side):
+        """Names of rows and columns, and the texts that `update` fills."""
         side.axis("off")
-        rows = (("F", 0.93, TRUTH), ("least_squares", 0.66, HIGHLIGHT), ("instruments", 0.26, PRODUCT))
-        self.texts = {name: side.text(0, y, "", va="top", color=colour, transform=side.transAxes, linespacing=1.5) for name, y, colour in rows}
+        columns = {"least_squares": 0.66, "instruments": 1.0}
+        rows = {"bias": ("median\nbias", 0.53), "spread": ("middle half\nspans", 0.3), "coverage": ("95 % interval\ncovers in", 0.07)}
+        text = {"transform": side.transAxes, "va": "center"}
+        for name, x in columns.items():
+            side.text(x, 0.73, {"least_squares": "least\nsquares", "instruments": "instru-\nments"}[name], ha="right", color=COLOURS[name], **text)
+        for label, y in rows.values():
+            side.text(0, y, label, **text)
+        self.texts = {(row, name): side.text(x, y, "", ha="right", color=COLOURS[name], weight="bold", **text)
+                      for row, (_, y) in rows.items() for name, x in columns.items()}
+        side.text(0, 0.92, "median first-stage F", **text)
+        self.texts["F"] = side.text(1.0, 0.92, "", ha="right", weight="bold", **text)
 
     def update(self, correlation=None, strength=None, N=None):
         """Correlation of v and xi; share of the variance of price that instruments explain; observations in a sample."""
@@ -262,18 +285,35 @@ class Sampling(Picture):
             counts = np.histogram(np.clip(b, -2.499, 0.499), self.edges)[0]
             self.steps[name].set_data(100 * counts / len(b))
             highest = max(highest, 100 * counts.max() / len(b))
-            self.texts[name].set_text(self.numbers(name))
-        self.axes.set_ylim(0, 1.1 * highest)
+            self.point(name)
+            for row, value in self.summary(name).items():
+                self.texts[row, name].set_text(value)
+        self.axes.set_ylim(0, 1.3 * highest)
         F = np.median(self.F)
-        self.texts["F"].set_text("median first-stage F: " + (f"{F:.1f}" if F < 1e4 else "> 10,000"))
+        self.texts["F"].set_text(f"{F:.1f}" if F < 1e4 else "> 10⁴")
         self.axes.set_title(self.finding(), loc="left")
 
-    def numbers(self, name):
-        """Bias, spread and coverage of one estimator, as text."""
-        b = self.estimates[name]
-        bias, spread = np.median(b) - self.beta_price, np.subtract(*np.quantile(b, [0.75, 0.25]))
-        return (f"{LABELS[name]}\n  median bias {round(bias, 2) + 0.0:+.2f}\n  middle half spans {spread:.2f}\n"
-                f"  95 % interval covers in {100 * self.covers[name].mean():.0f} %")
+    def point(self, name):
+        """Move the arrow of one estimator to its median."""
+        middle, y = np.clip(np.median(self.estimates[name]), *self.edges[[0, -1]]), self.heights[name]
+        self.arrows[name].set_data([self.beta_price, middle], [y, y])
+        self.heads[name].set_data([middle], [y])
+        self.biases[name].set_text(f"bias {self.bias(name):+.2f}")
+        self.biases[name].set_x(max(middle, self.beta_price) + 0.05)
+
+    def bias(self, name):
+        """Median estimate less the truth, rounded to two digits, never a negative zero."""
+        return round(float(np.median(self.estimates[name]) - self.beta_price), 2) + 0.0
+
+    def summary(self, name):
+        """Bias, spread and coverage of one estimator, as texts."""
+        spread = np.subtract(*np.quantile(self.estimates[name], [0.75, 0.25]))
+        return {"bias": f"{self.bias(name):+.2f}", "spread": f"{spread:.2f}", "coverage": f"{100 * self.covers[name].mean():.0f} %"}
+
+    def numbers(self):
+        """The numbers beside the picture, as a table."""
+        F = ["", f"{np.median(self.F):.1f}"]
+        return pd.DataFrame({LABELS[name]: self.summary(name) for name in self.estimates}).T.assign(**{"median F": F})
 
     def finding(self):
         """The title: which estimator is centred on the truth."""

@@ -1,39 +1,42 @@
-"""Pictures of lesson 02: how fast an inversion converges, why it is slow, how delta moves with theta2, and a race of four methods."""
+"""Pictures of lesson 02: how fast an inversion converges, why it is slow, how delta moves with theta2, and a race of five methods."""
 import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
 
-from ..inversion import contraction_rate, delta_jacobian, exp_contraction, invert_shares
+from ..inversion import contraction_rate, delta_jacobian, exp_contraction, invert_shares, iterate, log_contraction, newton, squarem
 from ..utility import buyers, choice_probabilities, market_shares, taste_deviations
-from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, SECOND, TRUTH, Picture
+from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, SECOND, THIRD, TRUTH, Picture
 
-LOOKS = {"contraction": (PRODUCT, "o"), "corrected": (SECOND, "s"), "SQUAREM": (FOURTH, "^"), "Newton": (HIGHLIGHT, "D")}
-SYMBOLS = {"o": "●", "s": "■", "^": "▲", "D": "◆"}              # the markers, for labels
+LOOKS = {"contraction": (PRODUCT, "o"), "log form": (PRODUCT, "o"), "exp form": (THIRD, "P"), "corrected": (SECOND, "s"),
+         "SQUAREM": (FOURTH, "^"), "Newton": (HIGHLIGHT, "D")}
+SYMBOLS = {"o": "●", "P": "✚", "s": "■", "^": "▲", "D": "◆"}    # the markers, for labels
 FLOOR = 1e-16                                                   # stands for a change of zero on a log axis
+BESIDE = 4                                                      # a predicted slope is drawn so many times above the path
 
 
 def history_lines(axes, names):
     """An empty line and an empty dashed line for each method; colour and marker follow from the first word of its name."""
-    looks = {name: LOOKS[name.split()[0].rstrip(",")] for name in names}
+    looks = {name: LOOKS.get(name) or LOOKS[name.split()[0].rstrip(",")] for name in names}
     return {name: (axes.plot([], [], marker + "-", color=colour, ms=4.5, lw=1.6)[0], axes.plot([], [], "--", color=colour, lw=1.3)[0])
             for name, (colour, marker) in looks.items()}
 
 
-def set_history(lines, changes, rate=None, evaluations=1, anchor=-1, until=400):
-    """Move a method's lines: changes (n,) against evaluations, and `rate` to the power of evaluations through the point `anchor`."""
+def set_history(lines, changes, rate=None, evaluations=1):
+    """Move a method's lines: changes (n,) against evaluations, and beside them a line that falls by the factor `rate`."""
     line, dashes = lines
     n = evaluations * np.arange(1, len(changes) + 1)
     line.set_data(n, np.maximum(changes, FLOOR))
-    shown = rate is not None and 1e-9 < rate < 1 and changes[anchor] > FLOOR
-    x = np.array([1, until])
-    dashes.set_data(*((x, changes[anchor] * np.exp((x - n[anchor]) * np.log(rate))) if shown else ([], [])))
+    middle = len(changes) // 2
+    shown = rate is not None and 1e-9 < rate < 1 and changes[middle] > FLOOR
+    dashes.set_data(*((n[[0, -1]], BESIDE * changes[middle] * rate ** (n[[0, -1]] - n[middle])) if shown else ([], [])))
 
 
 def change_axes(axes, until):
     """Axes of changes against the number of evaluations."""
     axes.set_yscale("log")
-    axes.set(xlabel="times that the model's shares were computed", ylabel="largest change in delta (utils)", xlim=(0, until), ylim=(1e-15, 1e2))
-    axes.set_yticks([1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1])
+    axes.set(xlabel="times that the model's shares were computed", ylabel="largest change in delta", xlim=(0, until),
+             ylim=(1e-15, 1e2))
+    axes.set_yticks([1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1], ["1e-15", "1e-12", "1e-9", "1e-6", "0.001", "1"])
     axes.minorticks_off()
 
 
@@ -70,9 +73,9 @@ class Convergence(Picture):
         self.histories, self.rates = {**self.histories, **(histories or {})}, {**self.rates, **(rates or {})}
         for name, lines in self.lines.items():
             changes, rate = np.asarray(self.histories[name]), self.rates.get(name)
-            set_history(lines, changes, rate, 2 if name.startswith("SQUAREM") else 1, anchor=len(changes) // 2)
+            set_history(lines, changes, rate, 2 if name.startswith("SQUAREM") else 1)
             lines[0].set_label(f"{name}: {len(changes)} iterations")
-            lines[1].set_label(None if rate is None else f"slope of rate {rate:.3f}")
+            lines[1].set_label(None if rate is None else f"beside it: slope of rate {rate:.3f}")
         self.axes.legend(loc="upper right")
 
 
@@ -82,7 +85,7 @@ class HowMany(Picture):
     Parameters
     ----------
     groups : dict
-        From a label to outside shares (T,), rates (T,) and iterations (T,); two groups.
+        From a label to the observed outside share (T,), the outside share among the types (T,), rates (T,) and iterations (T,); two groups.
     """
     size = (12, 4.6)
 
@@ -94,26 +97,31 @@ class HowMany(Picture):
         """Points for each group, the simple bound, and the number of iterations that follows from a rate."""
         self.left, self.right = figure.subplots(1, 2)
         self.points = {}
-        for (label, _), colour, marker in zip(self.groups.items(), (PRODUCT, HIGHLIGHT), "os"):
-            self.points[label] = [axes.plot([], [], marker, color=colour, ms=6, alpha=0.7, mew=0, label=label)[0] for axes in (self.left, self.right)]
+        for label, colour, marker in zip(self.groups, (PRODUCT, HIGHLIGHT), "os"):
+            filled = [axes.plot([], [], marker, color=colour, ms=6, alpha=0.7, mew=0, label=label)[0] for axes in (self.left, self.right)]
+            self.points[label] = [*filled, self.left.plot([], [], marker, color=colour, ms=6, mfc="none")[0]]
+        self.points[label][2].set_label(f"{label}, observed")
         self.left.plot([0, 1], [1, 0], "--", color=TRUTH, lw=1.5, label="1 - outside share")
-        self.left.set(xlabel="outside share", ylabel="rate of the contraction", xlim=(0, 1), ylim=(0, 1),
-                      title="Is a large outside share a guarantee of speed? No")
+        self.left.set(xlabel="outside share among the types", ylabel="rate of the contraction", xlim=(0, 1), ylim=(0, 1),
+                      title="Does a large outside share help? No")
         rate = np.linspace(0.2, 0.92, 200)
         self.right.plot(rate, np.log(1e-13) / np.log(rate), color=TRUTH, lw=1.5, label="log(1e-13) / log(rate)")
         self.right.add_patch(Rectangle((0, 10), 1, 10, color=OUTSIDE, alpha=0.45, lw=0))
         self.right.text(0.93, 22, "10 to 20", color="#555555", ha="right", va="bottom")
         self.right.set(xlabel="rate of the contraction", ylabel="iterations to a change of 1e-13", xlim=(0.3, 0.95), ylim=(0, 280),
-                       title="How many iterations? The rate decides")
+                       title="How many? The rate decides")
         for axes in (self.left, self.right):
             axes.legend(loc="lower left" if axes is self.left else "upper left")
 
     def update(self, groups=None):
         """Other numbers under the same labels."""
         self.groups = {**self.groups, **(groups or {})}
-        for label, (outside, rates, iterations) in self.groups.items():
-            self.points[label][0].set_data(outside, rates)
-            self.points[label][1].set_data(rates, iterations)
+        for label, (observed, among, rates, iterations) in self.groups.items():
+            filled, right, hollow = self.points[label]
+            filled.set_data(among, rates)
+            right.set_data(rates, iterations)
+            apart = ~np.isclose(observed, among)
+            hollow.set_data(observed[apart], rates[apart])
 
 
 class Valley(Picture):
@@ -148,10 +156,10 @@ class Valley(Picture):
             axes.set(xlabel="mean utility of product 1 (utils)")
             axes.xaxis.set_major_locator(MultipleLocator(1))
             axes.yaxis.set_major_locator(MultipleLocator(1))
-        self.panels[0].legend(loc="lower right")
-        self.panels[1].plot([], [], color=OUTSIDE, lw=2.5, ls="-.", label="outside share as observed")
+        self.panels[0].legend(loc="upper left")
+        self.panels[1].plot([], [], color=OUTSIDE, lw=2.5, ls="-.", label="outside share")
+        self.goals = [axes.plot([], [], "*", color=HIGHLIGHT, ms=17, mec="white", zorder=4, ls="", label="solution")[0] for axes in self.panels]
         self.panels[1].legend(*[a[2:] for a in self.panels[1].get_legend_handles_labels()], loc="lower right")
-        self.goals = [axes.plot([], [], "*", color=HIGHLIGHT, ms=17, mec="white", zorder=4)[0] for axes in self.panels]
         self.panels[0].set_ylabel("mean utility of product 2 (utils)")
 
     def path(self, corrected):
@@ -229,7 +237,7 @@ class Tangents(Picture):
         for (label, j), colour, style in zip(self.products.items(), (PRODUCT, HIGHLIGHT, SECOND, FOURTH), ("-.", "-", ":", "--")):
             axes.plot(self.grid, self.paths[:, j], style, color=colour, label=label)
             self.lines.append((axes.plot([], [], color=TRUTH, lw=1.2)[0], axes.plot([], [], "o", color=colour, ms=9)[0]))
-        axes.set(xlabel=self.name, ylabel="mean utility delta (utils)", title="How must delta move so that shares stay put?")
+        axes.set(xlabel=self.name, ylabel="mean utility delta (utils)", title="As this taste spreads, sweet cereals need less mean utility")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
     def update(self, value=None):
@@ -242,13 +250,25 @@ class Tangents(Picture):
             point.set_data([value], [delta[j]])
 
 
-# The race: name, arguments of invert_shares, evaluations of the shares in an iteration, cap on iterations
-RUNNERS = (("contraction", {"method": "exp", "corrected": False}, 1, 1000), ("corrected contraction", {"method": "exp"}, 1, 300),
-           ("SQUAREM, corrected", {"method": "squarem"}, 2, 150), ("Newton", {"method": "newton"}, 1, 100))
+# The race: name, what it is, evaluations of the shares in an iteration, cap on iterations
+RUNNERS = (("log form", "contraction", 1, 600), ("exp form", "contraction", 1, 600), ("corrected", "outside-corrected", 1, 300),
+           ("SQUAREM", "its leaps have no rate", 2, 150), ("Newton", "digits double at the end", 1, 100))
+TASTES = {"as drawn": (0, 0), "one type +800": (800, 0), "all types -800": (0, -800)}  # utils added to one type's tastes, to all
+
+
+def plain_exp(shares, mu, weights):
+    """The map (2.2) as it stands in the lesson, `exp(mu)` unscaled: from delta (J,) to the next delta (J,)."""
+    expmu = np.exp(mu)
+    return lambda delta: np.log(shares) - np.log(expmu @ (weights / (1 + np.exp(delta) @ expmu)))
+
+
+def rounded(number):
+    """A count with two significant digits where it exceeds a thousand."""
+    return f"{float(f'{number:.2g}') if number > 1000 else number:,.0f}" if np.isfinite(number) else "never"
 
 
 class Race(Picture):
-    """Four inversions of one market of made-up tastes, from delta = 0.
+    """Five inversions of one market of made-up tastes, from delta = 0.
 
     Parameters
     ----------
@@ -258,75 +278,104 @@ class Race(Picture):
     nodes : array (I, K2)
     weights : array (I,)
     """
-    size = (12, 4.6)
+    size = (11.5, 4.7)
     until = 150
 
     def __init__(self, proportions, X2, nodes, weights, **values):
         self.proportions, self.X2, self.nodes, self.weights = proportions, X2, nodes, weights
-        self.values = {"outside_share": 0.5, "sigma": 2.0, "tolerance": 1e-13}
+        self.values = {"outside_share": 0.5, "sigma": 2.0, "tolerance": 1e-13, "tastes": "as drawn"}
         super().__init__(**values)
 
     def draw(self, figure):
-        """Lines on the left, bars on the right."""
-        self.left, self.right = figure.subplots(1, 2, width_ratios=(1.45, 1))
+        """Paths on the left, the score on the right."""
+        self.left, self.right = figure.subplots(1, 2, width_ratios=(1.15, 1))
         change_axes(self.left, self.until)
         self.lines = history_lines(self.left, [name for name, *_ in RUNNERS])
+        self.lines["log form"][0].set(lw=7, alpha=0.35, marker="None")       # the exponentiated path lies on this one
+        self.lines["exp form"][0].set(markevery=4, ms=6)
         self.limit = self.left.axhline(1e-13, color=OUTSIDE, lw=1.3)
         self.limit_text = self.left.text(0.995 * self.until, 1, "tolerance", color="#666666", ha="right", va="bottom")
-        self.left.plot([], [], "--", color=TRUTH, lw=1.3, label="slope that the rate predicts")
-        self.left.legend(loc="upper right")
-        names = [f"{name} {SYMBOLS[lines[0].get_marker()]}".replace(" c", "\nc") for name, lines in self.lines.items()]
-        colours = [lines[0].get_color() for lines in self.lines.values()]
-        self.bars = self.right.barh(names, np.ones(4), height=0.6, edgecolor=colours, color=colours, lw=2)
-        self.texts = [self.right.text(1, k, "", va="center") for k in range(4)]
-        self.right.set_xscale("log")
-        self.right.set(xlim=(1, 1e8), xlabel="times until the tolerance", title="The score, and the error left in delta")
-        self.right.set_xticks([1, 10, 100, 1000, 10_000, 100_000], ["1", "10", "100", "", "10,000", ""])
-        self.right.minorticks_off()
-        self.right.grid(axis="y", visible=False)
-        self.right.invert_yaxis()
+        self.left.text(0.995 * self.until, 60, "dashes: the slope that the rate predicts", ha="right", va="top")
+        self.left.xaxis.set_major_locator(MultipleLocator(50))
+        self.draw_score()
+
+    def draw_score(self):
+        """For each method a line of text, a bar, a mark for the predicted number and what is said behind the bar."""
+        axes, rows = self.right, np.arange(len(RUNNERS))
+        self.colours = [lines[0].get_color() for lines in self.lines.values()]
+        self.bars = axes.barh(rows + 0.2, np.ones(len(rows)), height=0.34, edgecolor=self.colours, color=self.colours, lw=2)
+        self.marks = axes.plot(np.full(len(rows), np.nan), rows + 0.2, "|", color=TRUTH, ms=22, mew=3)[0]
+        self.heads = [axes.text(1.15, row - 0.02, "", va="bottom") for row in rows]
+        self.texts = [axes.text(1, row + 0.2, "", va="center") for row in rows]
+        axes.set_xscale("log")
+        axes.set(xlim=(1, 1e6), ylim=(len(rows) - 0.4, -0.5), xlabel="times computed (black: predicted)", yticks=[],
+                 title="The score, and the error left in delta")
+        axes.set_xticks([1, 10, 100, 1000, 100_000], ["1", "10", "100", "1,000", "100,000"])
+        axes.minorticks_off()
 
     def run(self):
         """Solve by each method, and by Newton's as exactly as the machine can; rates are those at the solution."""
-        v = self.values
-        shares = (1 - v["outside_share"]) * self.proportions
-        mu = taste_deviations(self.X2, self.nodes, v["sigma"] * np.eye(self.X2.shape[1]))
-        near = invert_shares(shares, mu, self.weights).delta
-        self.delta = invert_shares(shares, mu, self.weights, method="newton", start=near).delta
+        v, weights = self.values, self.weights
+        shares, mu = self.market()
+        near = invert_shares(shares, mu, weights).delta
+        self.delta = invert_shares(shares, mu, weights, method="newton", start=near).delta
         P = choice_probabilities(self.delta, mu)
-        self.rates = {name: float(contraction_rate(P, self.weights, corrected)) for (name, *_), corrected in zip(RUNNERS, (False, True))}
-        self.found = {name: invert_shares(shares, mu, self.weights, **how, tolerance=v["tolerance"], max_iterations=cap, start=0 * shares)
-                      for name, how, _, cap in RUNNERS}
+        plain, corrected = (float(contraction_rate(P, weights, corrected)) for corrected in (False, True))
+        self.rates = {"log form": plain, "exp form": plain, "corrected": corrected}
+        with np.errstate(all="ignore"):                         # what overflows is shown as such
+            maps = log_contraction(shares, mu, weights), plain_exp(shares, mu, weights), exp_contraction(shares, mu, weights)
+            self.found = {name: iterate(update, 0 * shares, v["tolerance"], cap) for update, (name, _, _, cap) in zip(maps, RUNNERS)}
+            self.found["SQUAREM"] = squarem(maps[2], 0 * shares, v["tolerance"], RUNNERS[3][3])
+            self.found["Newton"] = newton(shares, mu, weights, 0 * shares, v["tolerance"], RUNNERS[4][3])
 
-    def score(self, name, evaluations):
-        """How often shares are computed until the tolerance; where the cap came first, what the rate predicts, or NaN."""
-        changes = self.found[name].residuals
-        if changes[-1] <= self.values["tolerance"]:
-            return evaluations * len(changes)
+    def market(self):
+        """Observed shares (J,) and taste deviations (J, I)."""
+        one, everybody = TASTES[self.values["tastes"]]
+        mu = taste_deviations(self.X2, self.nodes, self.values["sigma"] * np.eye(self.X2.shape[1])) + everybody
+        mu[:, np.argmax(self.nodes[:, 0])] += one
+        return (1 - self.values["outside_share"]) * self.proportions, mu
+
+    def finished(self, name):
+        """Whether a method came down to the tolerance; one that overflowed did not."""
+        return bool(self.found[name][1][-1] <= self.values["tolerance"])
+
+    def predicted(self, name):
+        """Iterations from a change of one to the tolerance by the rate alone; NaN for a method without a rate."""
         rate = self.rates.get(name, np.nan)
-        return len(changes) + np.ceil(np.log(self.values["tolerance"] / changes[-1]) / np.log(rate))
+        return max(1.0, np.log(self.values["tolerance"]) / np.log(max(rate, 1e-300))) if rate < 1 else np.nan
 
-    def update(self, outside_share=None, sigma=None, tolerance=None):
-        """Observed outside share, standard deviation of the tastes (utils), and the change in delta that ends an iteration."""
-        given = {"outside_share": outside_share, "sigma": sigma, "tolerance": tolerance}
+    def score(self, name, evaluations=1):
+        """How often shares are computed until the tolerance; where the cap came first, what the rate makes of the last change."""
+        changes = self.found[name][1]
+        if self.finished(name):
+            return evaluations * len(changes)
+        return len(changes) + np.ceil(np.log(self.values["tolerance"] / changes[-1]) / np.log(self.rates.get(name, np.nan)))
+
+    def update(self, outside_share=None, sigma=None, tolerance=None, tastes=None):
+        """Observed outside share, standard deviation of the tastes (utils), the change in delta that ends an iteration, a key of TASTES."""
+        given = {"outside_share": outside_share, "sigma": sigma, "tolerance": tolerance, "tastes": tastes}
         self.values.update({name: value for name, value in given.items() if value is not None})
         self.run()
-        for (name, _, evaluations, _), bar, text in zip(RUNNERS, self.bars, self.texts):
-            changes, count = self.found[name].residuals, self.score(name, evaluations)
-            set_history(self.lines[name], changes, self.rates.get(name), evaluations, anchor=min(len(changes), 2 * self.until) // 2)
-            self.mark(bar, text, count, name)
+        for row, (name, what, evaluations, _) in enumerate(RUNNERS):
+            changes = np.array(self.found[name][1])
+            set_history(self.lines[name], changes[:2 * self.until], None if name == "exp form" else self.rates.get(name), evaluations)
+            self.mark(row, name, what, self.score(name, evaluations))
+        self.marks.set_xdata([self.predicted(name) if np.isfinite(self.found[name][0]).all() else np.nan for name, *_ in RUNNERS])
         self.limit.set_ydata([self.values["tolerance"]] * 2)
         self.limit_text.set_y(1.4 * self.values["tolerance"])
-        plain, corrected = self.rates.values()
-        self.left.set_title(f"Outside share {self.values['outside_share']:.3g}, sigma {self.values['sigma']:.1f}: rate {plain:.4f}, "
-                            f"corrected {corrected:.4f}", loc="left")
+        shown = self.values["outside_share"], self.values["sigma"], self.values["tastes"]
+        self.left.set_title("Outside share {:.3g}, sigma {:.1f}, {}".format(*shown).removesuffix(", as drawn"), loc="left")
 
-    def mark(self, bar, text, count, name):
-        """A bar of length `count`, filled where it was counted and empty where it is a prediction."""
-        found = self.found[name]
-        finished = found.residuals[-1] <= self.values["tolerance"]
-        bar.set(width=count if np.isfinite(count) else 1, facecolor=bar.get_edgecolor() if finished else "white")
-        error = abs(found.delta - self.delta).max()
-        about = f"about {float(f'{count:.2g}'):,.0f}" if np.isfinite(count) else "not solved"
-        told = f"{count:,.0f}, error {error:.0e}" if finished else about
-        text.set(x=1.25 * bar.get_width(), text=told)
+    def mark(self, row, name, what, count):
+        """Words and bar of a method: filled where it was counted, empty where it is a forecast, none where it is lost."""
+        finished, bar, (delta, changes) = self.finished(name), self.bars[row], self.found[name]
+        predicted = self.predicted(name)
+        rate = f"rate {self.rates[name]:.4f}, predicted {rounded(predicted)}" if name in self.rates else what
+        self.heads[row].set_text(f"{SYMBOLS[LOOKS[name][1]]} {name}: {rate}")
+        bar.set(width=max(count, 1) if np.isfinite(count) else 1, facecolor=self.colours[row] if finished else "white")
+        error = abs(delta - self.delta).max()
+        lost = "lost: a delta that is not a number" if not np.isfinite(delta).all() else "not solved"
+        told = f"{count:,.0f}, error {error:.0e}" if finished else f"about {rounded(count)}"
+        inside = not finished and np.isfinite(count)
+        behind = 1.25 * (np.nanmax([count, predicted]) if finished else 1)
+        self.texts[row].set(x=1.3 if inside else behind, text=told if finished or inside else lost)

@@ -1,14 +1,17 @@
 """Pictures of lesson 05: who substitutes for whom, what things cost, and what a merger does to one market."""
+import io
 from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch, Polygon, Rectangle
+from PIL import Image
 
 from ..post_estimation import (consumer_surplus, diversion_ratios, equilibrium_prices, margins, ownership_matrix,
                                share_jacobian)
 from ..utility import choice_probabilities, market_shares, taste_deviations
-from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, TRUTH, Picture
+from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, STYLE, TRUTH, Picture
 
 SMALL = 10.5                                                    # points, for the ids of products
 SHADES = LinearSegmentedColormap.from_list("diversion", ["white", RIVAL, PRODUCT, "#00263a"])
@@ -183,20 +186,25 @@ class MarketModel:
     costs: np.ndarray                                           # (J,)
 
     def mu_at(self, prices):
-        """mu (J, I) at other prices."""
-        return self.mu + self.alpha * (prices - self.prices)[:, None]
+        """mu (..., J, I) at other prices (..., J)."""
+        return self.mu + self.alpha * (prices - self.prices)[..., None]
 
     def shares(self, prices):
-        """Market shares (J,)."""
+        """Market shares (..., J)."""
         return market_shares(self.delta, self.mu_at(prices), self.weights)
 
     def surplus(self, prices):
-        """Consumer surplus (5.8), in dollars a consumer and up to a constant."""
+        """Consumer surplus (5.8), in dollars a possible serving and up to a constant."""
         return consumer_surplus(self.delta, self.mu_at(prices), self.alpha[0], self.weights)
 
     def diversion(self):
         """Diversion ratios (J, J) at the observed prices."""
         return diversion_ratios(choice_probabilities(self.delta, self.mu), self.weights, self.alpha)
+
+    def own_elasticity(self, j, prices):
+        """Own-price elasticity (5.3) of product j."""
+        P = choice_probabilities(self.delta, self.mu_at(prices))[j]                     # (I,)
+        return prices[j] * (self.weights * self.alpha[j] * P * (1 - P)).sum() / (self.weights @ P)
 
     def equilibrium(self, firm_ids, costs):
         """New prices (J,)."""
@@ -216,86 +224,140 @@ def market_model(estimates, market):
     return MarketModel(table["product_ids"].to_numpy(), firm_ids, delta, mu, alpha, block.weights, prices, costs)
 
 
+def with_price(prices, j, own):
+    """Prices (n, J) in which product j has one of the prices `own` (n,) and the others keep theirs."""
+    changed = np.tile(prices, (len(own), 1))
+    changed[:, j] = own
+    return changed
+
+
 class Merger(Picture):
-    """A merger in one market: price changes by product, who would catch the leavers, and what consumers lose.
+    """A merger in one market: what it does to prices, who would catch the leavers, and how one product's demand answers its price.
+
+    What never moves is drawn once and kept, so that a slider redraws bars, curves and numbers only.
 
     Parameters
     ----------
     models : dict
         From the name of a demand model to its `MarketModel` of the same market.
     """
-    size = (11.6, 4.9)
+    size = (11.1, 5.3)
+    STEPS = 60                                                  # prices at which a demand curve is computed
 
     def __init__(self, models, **values):
         self.models, self.maps = models, {name: model.diversion() for name, model in models.items()}
-        self.values = {"acquirer": 1, "target": 2, "efficiency": 0.0, "demand": next(iter(models))}
-        first = self.models[self.values["demand"]]
-        self.names, self.firm_ids = first.names, first.firm_ids
+        first = next(iter(models.values()))
+        self.names, self.firm_ids, self.kept = first.names, first.firm_ids, None
+        largest = first.names[first.shares(first.prices).argmax()]
+        self.values = {"acquirer": 1, "target": 2, "efficiency": 0.0, "demand": next(iter(models)), "product": largest, "own": 0.0}
         super().__init__(**values)
 
+    # What is drawn once ----------------------------------------------------------------------------------------------------
+
     def draw(self, figure):
-        """Bars on the left, the map on the right with frames for the two firms."""
-        self.left, self.right = figure.subplots(1, 2, width_ratios=(1.35, 1))
+        """Bars, the map with frames for the two firms, and the demand curve."""
+        figure.set_layout_engine("none")
+        places = (0.07, 0.30, 0.385, 0.56), (0.508, 0.412, 0.214, 0.448), (0.792, 0.30, 0.193, 0.56)        # room for type at lecture size
+        self.left, self.middle, self.right = (figure.add_axes(place) for place in places)
+        self.headline = figure.text(0.012, 0.985, "", va="top", color=HIGHLIGHT, fontsize=13, fontweight="bold")
+        self.numbers, self.flows, self.reading = (figure.text(x, y, "", va="top", fontsize=11, linespacing=1.25)
+                                                  for x, y in ((0.07, 0.155), (0.475, 0.275), (0.765, 0.185)))
+        self.draw_bars()
+        self.draw_map()
+        self.draw_curve()
+        self.moving = [*self.bars, self.zero, self.headline, self.numbers, *self.curves, self.area, *self.dots, self.reading]
+        for artist in self.moving:
+            artist.set_animated(True)
+
+    def draw_bars(self):
+        """A bar for each product."""
         self.bars = self.left.bar(range(len(self.names)), np.zeros(len(self.names)))
-        self.left.axhline(0, color=TRUTH, lw=0.8)
+        self.zero = self.left.axhline(0, color=TRUTH, lw=0.8)
         self.left.set_xticks([])
         for j, name in enumerate(self.names):                   # texts are drawn in half the time of tick labels
-            self.left.text(j, -0.015, name, rotation=90, ha="center", va="top", fontsize=SMALL, transform=self.left.get_xaxis_transform())
+            self.left.text(j, -0.015, name, rotation=90, ha="center", va="top", fontsize=9.5, transform=self.left.get_xaxis_transform())
         self.left.set(xlim=(-0.7, len(self.names) - 0.3), ylabel="price change (percent)")
         roles = [Patch(color=HIGHLIGHT, label="acquirer"), Patch(facecolor=FOURTH, hatch="///", label="target"), Patch(color=RIVAL, label="rivals")]
-        self.left.legend(handles=roles, ncols=3, loc="upper left", fontsize=11)
-        self.numbers = self.left.text(0.01, 0.03, "", transform=self.left.transAxes, va="bottom", fontsize=11.5, linespacing=1.35)
-        self.left.set_title("What does the merger do to prices?", loc="left")
-        self.draw_map()
+        self.left.legend(handles=roles, ncols=3, loc="upper left", fontsize=11, borderaxespad=0, handlelength=1.5, columnspacing=1.2)
+        self.left.set_title("What happens to prices?", loc="left")
+        self.left.yaxis.set_label_coords(-0.125, 0.5)
 
     def draw_map(self):
         """The map by firm, empty: names of products would take long to draw, and stand on the left."""
         J = len(self.firm_ids)
-        self.image = heat_map(self.right, J, J)
+        self.image = heat_map(self.middle, J, J)
         edges = np.r_[0, np.flatnonzero(np.diff(self.firm_ids)) + 1, J]
         for edge in edges[1:-1] - 0.5:
-            self.right.axvline(edge, color=OUTSIDE, lw=0.8)
-            self.right.axhline(edge, color=OUTSIDE, lw=0.8)
+            self.middle.axvline(edge, color=OUTSIDE, lw=0.8)
+            self.middle.axhline(edge, color=OUTSIDE, lw=0.8)
         middles, firms = (edges[:-1] + edges[1:] - 1) / 2, self.firm_ids[edges[:-1]]
-        self.right.set_xticks(middles, firms)
-        self.right.set_yticks(middles, [f"firm {firm}" for firm in firms])
-        self.right.tick_params(length=0)
-        self.frames = [self.right.add_patch(Rectangle((0, 0), 1, 1, fill=False, ec=HIGHLIGHT, lw=2.5, clip_on=False)) for _ in range(2)]
-        self.right.set_title("Who catches those who leave?", loc="left")
-        self.flows = self.right.set_xlabel("they go to\n\n", fontsize=11.5, linespacing=1.35)
+        self.middle.set_xticks(middles, firms)
+        self.middle.set_yticks(middles, firms)
+        self.middle.tick_params(length=0)
+        self.frames = [self.middle.add_patch(Rectangle((0, 0), 1, 1, fill=False, ec=HIGHLIGHT, lw=2.5, clip_on=False)) for _ in range(2)]
+        self.middle.set(xlabel="they go to firm", ylabel="they leave firm")
+        self.middle.set_title("Who catches leavers?", loc="left")
+
+    def draw_curve(self):
+        """Two demand curves, three points, and the area that is consumers' loss or gain."""
+        self.curves = [self.right.plot([], [], color=OUTSIDE, ls="--", lw=1.5, label="before")[0],
+                       self.right.plot([], [], color=PRODUCT, label="after")[0]]
+        self.area = self.right.add_patch(Polygon(np.zeros((3, 2)), color=HIGHLIGHT, alpha=0.25, lw=0))
+        looks = ((OUTSIDE, "s", 7), (PRODUCT, "D", 7), (HIGHLIGHT, "o", 9))
+        self.dots = [self.right.plot([], [], marker, color=colour, ms=size)[0] for colour, marker, size in looks]
+        self.right.set(xlabel="its share (percent)", ylabel="its price (cents)")
+        self.right.legend(loc="upper right", fontsize=11, borderaxespad=0)
+        self.right.locator_params(nbins=4)
+
+    # What moves ------------------------------------------------------------------------------------------------------------
 
     def outcome(self):
-        """Prices (J,) after the merger, and in cents a consumer the change of consumer surplus and of each firm's profit."""
+        """Prices (J,) after the merger, and in cents a possible serving the change of consumer surplus and of each product's profit."""
         v, model = self.values, self.models[self.values["demand"]]
         merging = np.isin(self.firm_ids, (v["acquirer"], v["target"]))
         costs = model.costs * np.where(merging, 1 - v["efficiency"] / 100, 1)
-        prices = model.equilibrium(np.where(self.firm_ids == v["target"], v["acquirer"], self.firm_ids), costs)
+        prices = model.equilibrium(self.owners(), costs)
         profits = (prices - costs) * model.shares(prices) - (model.prices - model.costs) * model.shares(model.prices)
-        return prices, 100 * (model.surplus(prices) - model.surplus(model.prices)), 100 * profits
+        return prices, costs, 100 * (model.surplus(prices) - model.surplus(model.prices)), 100 * profits
+
+    def deed(self):
+        """Who buys whom and what it saves, in words."""
+        v = self.values
+        saving = f"{v['efficiency']:g} % of cost saved" if v["efficiency"] else ""
+        if v["acquirer"] == v["target"]:
+            return f"Firm {v['acquirer']} alone, {saving or 'nothing changed'}"
+        return f"Firm {v['acquirer']} buys firm {v['target']}" + (f", {saving}" if saving else "")
+
+    def owners(self):
+        """Firm ids (J,) after the merger."""
+        return np.where(self.firm_ids == self.values["target"], self.values["acquirer"], self.firm_ids)
 
     def update(self, **values):
-        """The merger of `target` into `acquirer` with costs lower by `efficiency` percent, under a `demand` model."""
+        """The merger of `target` into `acquirer` with costs lower by `efficiency` percent, under a `demand` model; then `product` leaves its new price by `own` percent."""
         self.values.update(values)
         model, merging = self.models[self.values["demand"]], np.isin(self.firm_ids, (self.values["acquirer"], self.values["target"]))
-        prices, surplus, profits = self.outcome()
+        prices, costs, surplus, profits = self.outcome()
         self.change = 100 * (prices / model.prices - 1)
-        means = self.change.mean(), self.change[merging].mean(), self.change[~merging].mean()
+        self.headline.set_text(f"{self.deed()}: consumers {verdict(surplus)}")
+        self.numbers.set_text(f"prices: merging firms {signed(self.change[merging].mean(), 1)} %, "
+                              f"rivals {signed(self.change[~merging].mean(), 1)} %\n"
+                              f"profits (cents): merging firms {signed(profits[merging].sum(), 3)}, "
+                              f"rivals {signed(profits[~merging].sum(), 3)}\n"
+                              f"consumers and firms together: {signed(surplus + profits.sum(), 3)} cents")
         self.move_bars()
-        self.numbers.set_text(f"mean price change: {signed(means[0], 2)} %\n"
-                              f"  merging products {signed(means[1], 2)} %, rivals {signed(means[2], 2)} %\n"
-                              f"consumer surplus: {signed(surplus, 3)} cents a consumer\n"
-                              f"profits: merging {signed(profits[merging].sum(), 3)}, rivals {signed(profits[~merging].sum(), 3)}")
         self.move_map()
+        self.move_curve(model, prices, costs)
 
     def move_bars(self):
-        """Heights, and colours by role; the axis has room for legend above and numbers below."""
+        """Heights, and colours by role; the axis has room for the legend above."""
         acquirer, target = self.values["acquirer"], self.values["target"]
-        for bar, height, firm in zip(self.bars, self.change, self.firm_ids):
-            bar.set(height=height, hatch="///" if firm == target != acquirer else None,
-                    facecolor=HIGHLIGHT if firm == acquirer else FOURTH if firm == target else RIVAL, edgecolor="black", lw=0.4)
+        for bar, height, firm, name in zip(self.bars, self.change, self.firm_ids, self.names):
+            bar.set(height=height, hatch="///" if firm == target != acquirer else None, edgecolor="black",
+                    facecolor=HIGHLIGHT if firm == acquirer else FOURTH if firm == target else RIVAL,
+                    lw=2 if name == self.values["product"] else 0.4)
         up, down = (LIMITS[np.searchsorted(LIMITS, min(max(extreme, 0), LIMITS[-1]))] for extreme in (self.change.max(), -self.change.min()))
         span = up + down
-        self.left.set_ylim(-down - 0.45 * span, up + 0.16 * span)
+        self.left.set_ylim(-down - (0 if self.change.min() > -0.05 else 0.05 * span), up + 0.2 * span)
 
     def move_map(self):
         """Diversion under the demand model, with the blocks between the two firms framed."""
@@ -307,6 +369,55 @@ class Merger(Picture):
             frame.set_bounds(across[0] - 0.5, down[0] - 0.5, len(across), len(down))
             frame.set_visible(acquirer != target)
         flow = [100 * ratios[np.ix_(a, b)].sum(1).mean() for a, b in ((rows, columns), (columns, rows))]
-        lines = [f"of 100 who leave firm {a}'s product, {x:.0f} go to firm {b}" for a, b, x in
-                 ((acquirer, target, flow[0]), (target, acquirer, flow[1]))]
-        self.flows.set_text("they go to\n" + ("\n".join(lines) if acquirer != target else "no merger: one firm\n"))
+        lines = ["of 100 leavers (darkest: 25)", f"{flow[0]:.0f} go from {acquirer} to {target},", f"{flow[1]:.0f} go from {target} to {acquirer}"]
+        self.flows.set_text("\n".join(lines if acquirer != target else lines[:1] + ["no merger, no frame"]))
+
+    def move_curve(self, model, prices, costs):
+        """The product's demand at its rivals' old and new prices, and what a price of its own does."""
+        j, product = list(self.names).index(self.values["product"]), self.values["product"]
+        grid = model.prices[j] * np.linspace(0.55, 1.9, self.STEPS)
+        for curve, others in zip(self.curves, (model.prices, prices)):
+            curve.set_data(100 * model.shares(with_price(others, j, grid))[:, j], 100 * grid)
+        own = prices[j] * (1 + self.values["own"] / 100)
+        here = with_price(prices, j, np.array([own]))[0]
+        for dot, p in zip(self.dots, (model.prices, prices, here)):
+            dot.set_data([100 * model.shares(p)[j]], [100 * p[j]])
+        between = np.linspace(prices[j], own, 15)
+        shares = model.shares(with_price(prices, j, between))[:, j]
+        self.area.set_xy(100 * np.column_stack([np.r_[0, shares, 0], np.r_[between[0], between, between[-1]]]))
+        self.read(model, j, prices, here, costs)
+        widest = np.ceil(100 * model.shares(with_price(model.prices, j, grid[:1]))[0, j] / 5) * 5
+        self.right.set(xlim=(0, widest), ylim=(0, 100 * grid[-1]), title=f"Demand for {product}")
+
+    def read(self, model, j, prices, here, costs):
+        """Numbers at the price of the product's own."""
+        owned = self.owners() == self.owners()[j]
+        gain = [((p - costs) * model.shares(p))[owned].sum() for p in (prices, here)]
+        surplus = 100 * (model.surplus(here) - model.surplus(prices))
+        self.reading.set_text(f"at {100 * here[j]:.1f} cents:\nelasticity {model.own_elasticity(j, here):.2f}\n"
+                              f"consumers {signed(surplus, 3)} cents\n"
+                              f"its owner {signed(100 * (gain[1] - gain[0]), 3)} cents")
+
+    # Drawing ---------------------------------------------------------------------------------------------------------------
+
+    def png(self):
+        """The picture as PNG bytes: what never moves as it was kept, and on top of it what does."""
+        canvas = self.figure.canvas
+        still = (*(self.values[name] for name in ("acquirer", "target", "demand", "product")), self.left.get_ylim())
+        with matplotlib.rc_context(STYLE):
+            if self.kept is None or self.kept[0] != still:
+                canvas.draw()
+                self.kept = still, canvas.copy_from_bbox(self.figure.bbox)
+            canvas.restore_region(self.kept[1])
+            for artist in self.moving:
+                artist.draw(canvas.get_renderer())
+        buffer = io.BytesIO()
+        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(buffer, "png", compress_level=1)
+        return buffer.getvalue()
+
+
+def verdict(surplus):
+    """What consumers lose or gain, in words."""
+    if abs(surplus) < 0.0005:
+        return "neither lose nor gain"
+    return f"{'lose' if surplus < 0 else 'gain'} {abs(surplus):.3f} cents a possible serving"

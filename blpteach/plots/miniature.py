@@ -1,13 +1,20 @@
-"""Pictures of lesson 00: a market, why price is endogenous, and what a halved price does in the logit."""
+"""Pictures of lesson 00: a market, why price is endogenous, what a halved price does in the logit, and what the market size does."""
 import numpy as np
+from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MultipleLocator
 
 from ..gmm import concentrate, weighting_2sls
 from ..inversion import logit_delta
+from ..post_estimation import diversion_ratios, elasticities, equilibrium_prices, margins, ownership_matrix, share_jacobian
 from ..utility import market_shares
 from .style import HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
 
 SMALL = 10.5                                                    # points, for the ids of products
+SPAN = np.array([[-0.09, 0.105], [-5, 4]])                      # dollars, utils: from the centre of a cloud to the edges of the picture
+LARGEST = 4                                                     # market size, as a multiple of the table's
+RESULTS = {"price coefficient": "{:.2f}", "own elasticity": "{:.2f}", "Lerner index": "{:.3f}", "diversion to outside": "{:.3f}",
+           "cross elasticity": "{:.3f}", "merger: equilibrium": "{:.1%}", "merger: one step, p = c + η": "{:.1%}"}
+STABLE = 3                                                      # of the results hardly depend on the market size
 
 
 class Market(Picture):
@@ -74,14 +81,18 @@ class Slopes(Picture):
         left, right = self.axes = figure.subplots(1, 2)
         left.scatter(*self.points.T, s=6, color=RIVAL, alpha=0.35, lw=0)
         left.scatter(*self.means.T, s=55, color=PRODUCT, zorder=3, label="averages of the 24 products")
-        left.set(xlabel="price (dollars a serving)", ylabel="mean utility δ (utils)", title="Across products, the expensive are not liked less")
+        left.set(xlabel="price (dollars a serving)", ylabel="mean utility δ (utils)", title="Across products: does price hurt?")
         right.scatter(*self.within.T, s=6, color=RIVAL, alpha=0.35, lw=0)
-        right.set(xlabel="price less the product's average (dollars)", ylabel="δ less the product's average (utils)",
-                  title="Within a product, a higher price sells less")
+        right.set(xlabel="price less the product's average", ylabel="δ less the product's average",
+                  title="Within a product: does price hurt?")
+        centre = self.points.mean(0)                            # both panels span as many dollars and utils
+        left.set(xlim=centre[0] + SPAN[0], ylim=centre[1] + SPAN[1])
+        right.set(xlim=SPAN[0], ylim=SPAN[1])
         across = np.polyfit(*self.means.T, 1)
         ends = np.array([self.means[:, 0].min(), self.means[:, 0].max()])
-        left.plot(ends, np.polyval(across, ends), color=HIGHLIGHT, label=f"slope across them: {across[0]:+.2f}")
+        left.plot(ends, np.polyval(across, ends), color=HIGHLIGHT, label=f"line through them: slope {signed(across[0], 2)}")
         left.xaxis.set_major_locator(MultipleLocator(0.05))
+        right.xaxis.set_major_locator(MultipleLocator(0.05))
         self.lines = [right.plot([], [], color=colour, ls=style, label=" ")[0] for colour, style in ((TRUTH, "-"), (HIGHLIGHT, "--"))]
         left.legend(loc="lower left")
 
@@ -92,17 +103,17 @@ class Slopes(Picture):
         ends = np.array([-0.03, 0.03])
         for line, slope, name in zip(self.lines, self.slopes.values(), ("least squares", "instruments")):
             line.set_data(ends, slope * ends)
-            line.set_label(f"{name}: {slope:.2f}")
+            line.set_label(f"{name}: slope {signed(slope, 2)}")
         self.axes[1].legend(loc="lower left")
 
 
 class PriceChange(Picture):
-    """What a new price of one product does to everyone else in its market, by the logit estimated on all markets.
+    """What a new price of one product does to everyone else in its market, by a logit.
 
     Parameters
     ----------
-    problem : blpteach.Problem
-        A logit with price as the only column of X1.
+    estimates : blpteach.Estimates
+        Of a logit with price as the only column of X1.
     market : market id
     product : product id
         Whose price changes.
@@ -111,33 +122,21 @@ class PriceChange(Picture):
     """
     size = (12, 4.8)
 
-    def __init__(self, problem, market, product, near, far, **values):
-        self.problem, self.product, self.marked = problem, product, {near: "its twin", far: "no sugar"}
-        self.beta_map, _ = concentrate(problem.X1, problem.Z, weighting_2sls(problem.Z))
+    def __init__(self, estimates, market, product, near, far, **values):
+        problem, self.product, self.marked = estimates.problem, product, {near: "its twin", far: "no sugar"}
         rows = np.flatnonzero(problem.products["market_ids"] == market)
         sugar = problem.products["sugar"].to_numpy()
-        self.rows = rows[np.argsort(sugar[rows], kind="stable")]
-        self.ids, self.sugar = problem.products["product_ids"].to_numpy()[self.rows], sugar[self.rows]
-        self.price = problem.prices[self.rows][self.ids == product][0]
-        self.values = {"change": -50.0, "market_size": 1.0}
+        rows = rows[np.argsort(sugar[rows], kind="stable")]
+        self.ids, self.sugar = problem.products["product_ids"].to_numpy()[rows], sugar[rows]
+        self.delta, self.beta_price = estimates.delta[rows], estimates.beta[0]
+        self.price = problem.prices[rows][self.ids == product][0]
         super().__init__(**values)
 
-    def logit(self, market_size):
-        """delta (N,) and the price coefficient if the market is `market_size` times as large."""
-        delta = np.empty(self.problem.N)
-        for block in self.problem.blocks:
-            delta[block.index] = logit_delta(block.shares / market_size, block.weights)
-        return delta, (self.beta_map @ delta)[0]
-
-    def outcome(self):
-        """The price coefficient, shares before and after (J + 1,), the outside good's last, and the mean own elasticity."""
-        delta, beta_price = self.logit(self.values["market_size"])
-        shares = self.problem.shares / self.values["market_size"]
-        old, delta = shares[self.rows], delta[self.rows]
-        delta = delta + beta_price * self.price * self.values["change"] / 100 * (self.ids == self.product)
-        new = market_shares(delta, np.zeros((len(delta), 1)), np.ones(1))
-        own = (beta_price * self.problem.prices * (1 - shares)).mean()
-        return beta_price, np.r_[old, 1 - old.sum()], np.r_[new, 1 - new.sum()], own
+    def shares(self, change):
+        """Shares (J + 1,) when the price changes by `change` percent, the outside good's last."""
+        utility = self.delta + self.beta_price * self.price * change / 100 * (self.ids == self.product)
+        inside = market_shares(utility, np.zeros((len(utility), 1)), np.ones(1))
+        return np.r_[inside, 1 - inside.sum()]
 
     def draw(self, figure):
         """Bars by rival in the order of sugar on the left, and where buyers come from on the right."""
@@ -150,39 +149,171 @@ class PriceChange(Picture):
         self.left.tick_params(axis="x", rotation=90, labelsize=SMALL)
         self.left.grid(axis="x", visible=False)
         self.left.axhline(0, color=TRUTH, lw=0.8)
-        self.left.set(ylabel="change in share (percent)", xlabel="rivals by sugar content, and the outside good",
+        self.all_alike = self.left.text(0.5, 0.04, "", transform=self.left.transAxes, ha="center", fontsize=13, fontweight="bold")
+        self.left.set(ylabel="change in share (percent)", xlabel="rivals by sugar content (in parentheses), and the outside good",
                       ylim=(-42, 20), xlim=(-1.6, len(names) - 0.2))
         self.sources = self.right.bar(["outside\ngood", "rivals"], [0, 0], color=[OUTSIDE, RIVAL], width=0.6)
         self.counts = [self.right.text(k, 0, "", ha="center", va="bottom", fontsize=13) for k in range(2)]
         self.right.grid(axis="x", visible=False)
         self.right.set(ylim=(0, 100), ylabel="percent of them")
-        self.message = self.right.set_xlabel("price coefficient\nmean own elasticity", labelpad=8)
 
     def colour(self, j):
         """Rivals are light blue; the two that are marked stand out."""
         return dict(zip(self.marked, (SECOND, THIRD))).get(self.ids[j], RIVAL)
 
-    def update(self, change=None, market_size=None):
-        """Change of the price in percent; market size as a multiple of the one in the table."""
-        given = {"change": change, "market_size": market_size}
-        self.values.update({name: value for name, value in given.items() if value is not None})
-        beta_price, old, new, own = self.outcome()
+    def update(self, change=None):
+        """Change of the price in percent."""
+        self.change = getattr(self, "change", -50.0) if change is None else change
+        old, new = self.shares(0), self.shares(self.change)
         heights = 100 * (new / old - 1)[np.r_[self.others, len(self.ids)]]
         for bar, height in zip(self.bars, heights):
             bar.set_height(height)
         for note in self.notes:
             note.set_y(max(heights[0], 0) + 1)
-        self.left.set_title(f"The price of {self.product} changes by {self.values['change']:+.0f} %: "
-                            f"every rival changes by {heights[0].round(1) + 0:+.1f} %", loc="left")
+        self.left.set_title(f"Who loses buyers if the price of {self.product} changes by {signed(self.change, 0)} %?")
+        self.all_alike.set_text(f"every one of them: {signed(heights[0], 1)} %")
         self.show_sources(old, new)
-        self.message.set_text(f"price coefficient {beta_price:.2f}\nmean own elasticity {own:.2f}")
 
     def show_sources(self, old, new):
         """Where those who come to the product come from, or where those who leave it go."""
         moved = (old - new)[np.r_[self.others, len(self.ids)]]
-        moved = moved if self.values["change"] else old[np.r_[self.others, len(self.ids)]]    # the limit of a small change
+        moved = moved if self.change else old[np.r_[self.others, len(self.ids)]]             # the limit of a small change
         outside = 100 * moved[-1] / moved.sum()
         for bar, count, height in zip(self.sources, self.counts, (outside, 100 - outside)):
             bar.set_height(height)
             count.set(y=height, text=f"{height:.0f} %")
-        self.right.set_title("It loses buyers to" if self.values["change"] > 0 else "New buyers come from", loc="left")
+        self.right.set_title("Buyers lost to" if self.change > 0 else "New buyers from")
+
+
+class MarketSize(Picture):
+    """What the assumed size of the market does to the logit's results; everything is estimated anew at each size.
+
+    Parameters
+    ----------
+    problem : blpteach.Problem
+        A logit with price as the only column of X1; its table has `firm_ids`.
+    buyer : firm id
+        Who takes over the other firm in the merger.
+    """
+    size = (12, 5.4)
+
+    def __init__(self, problem, buyer=1, **values):
+        self.problem, self.buyer = problem, buyer
+        self.firms = problem.products["firm_ids"].to_numpy()
+        self.beta_map, _ = concentrate(problem.X1, problem.Z, weighting_2sls(problem.Z))
+        self.values = {"market_size": 1.0, "target": 2}
+        self.in_the_table = {}                                  # results at size 1, by target
+        super().__init__(**values)
+
+    def results(self, market_size, target):
+        """The logit estimated at this market size, and what follows: a dict from a name in `RESULTS` to its value."""
+        problem, delta = self.problem, np.empty(self.problem.N)
+        for block in problem.blocks:
+            delta[block.index] = logit_delta(block.shares / market_size, block.weights)
+        beta_price = (self.beta_map @ delta)[0]
+        merged = np.where(self.firms == target, self.buyer, self.firms)
+        parties = np.isin(self.firms, (self.buyer, target))
+        parts = [logit_step5(delta[b.index], beta_price, b.shares / market_size, problem.prices[b.index], self.firms[b.index],
+                             merged[b.index], b.weights) for b in problem.blocks]
+        own, lerner, to_outside, equilibrium, one_step = (scatter(problem, column) for column in list(zip(*parts))[:5])
+        cross = np.concatenate([part[5] for part in parts]).mean()
+        values = (beta_price, own.mean(), lerner.mean(), to_outside.mean(), cross, equilibrium[parties].mean(), one_step[parties].mean())
+        return dict(zip(RESULTS, values))
+
+    def draw(self, figure):
+        """The market as one bar above; below it a hundred buyers who leave, and the results against those in the table."""
+        grid = figure.add_gridspec(2, 2, height_ratios=(1, 6), width_ratios=(1, 2.3))
+        self.top, self.crowd, self.right = figure.add_subplot(grid[0, :]), figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
+        self.draw_market()
+        self.draw_crowd()
+        self.draw_results()
+
+    def draw_market(self):
+        """What is observed, and beside it what is assumed."""
+        self.observed = self.problem.shares.sum() / self.problem.T
+        self.top.barh(0, self.observed, color=PRODUCT)
+        self.assumed = self.top.barh(0, 1, left=self.observed, color=OUTSIDE)[0]
+        self.top.text(self.observed / 2, 0, "bought", color="white", ha="center", va="center")
+        self.rest = self.top.text(0, 0, "", ha="center", va="center")
+        self.top.set(yticks=[], xlim=(0, LARGEST), xticks=range(1, LARGEST + 1))
+        self.top.set_xticklabels(["as in the table", *(f"{k} times" for k in range(2, LARGEST + 1))])
+        self.top.set_title("The market: what is bought is observed, the outside good (grey) is assumed", y=1)
+        self.top.spines["left"].set_visible(False)
+        self.top.grid(visible=False)
+
+    def draw_crowd(self):
+        """Ten rows of ten."""
+        self.people = self.crowd.pcolormesh(np.zeros((10, 10)), cmap=ListedColormap([RIVAL, OUTSIDE]), vmin=0, vmax=1, edgecolors="white", lw=3)
+        self.crowd.set(xticks=[], yticks=[])
+        self.crowd.set_aspect("equal")
+        self.crowd.spines[:].set_visible(False)
+
+    def draw_results(self):
+        """A bar for each result, as a multiple of its value in the table, and the two values as numbers."""
+        places = np.arange(len(RESULTS))[::-1]
+        self.bars = self.right.barh(places, np.ones(len(RESULTS)), color=[PRODUCT] * STABLE + [HIGHLIGHT] * (len(RESULTS) - STABLE), height=0.62)
+        self.right.axvline(1, color=TRUTH, lw=1.2)
+        self.right.set(xlim=(0, 2.95), xticks=(0, 0.5, 1, 2), yticks=[], ylim=(-0.6, len(RESULTS) + 0.3))
+        self.right.set_xticklabels(["0", "half", "same", "twice"])
+        for k, name in zip(places, RESULTS):                    # plain texts are drawn twice as fast as tick labels
+            self.right.text(-0.04, k, name, ha="right", va="center")
+        self.right.spines["bottom"].set_bounds(0, 2)
+        self.before, self.now = ([self.right.text(x, k, "", ha="right", va="center", color=colour) for k in places]
+                                 for x, colour in ((2.42, "#555555"), (2.93, TRUTH)))
+        for x, text in ((2.42, "table"), (2.93, "now")):
+            self.right.text(x, len(RESULTS) - 0.1, text, ha="right", va="center", fontweight="bold")
+
+    def update(self, market_size=None, target=None):
+        """Market size as a multiple of the table's; the firm that is taken over."""
+        given = {"market_size": market_size, "target": target}
+        self.values.update({name: value for name, value in given.items() if value is not None})
+        size, target = self.values["market_size"], self.values["target"]
+        if target not in self.in_the_table:
+            self.in_the_table[target] = self.results(1.0, target)
+        now, before = self.results(size, target), self.in_the_table[target]
+        for name, bar, left, right in zip(RESULTS, self.bars, self.before, self.now):
+            bar.set_width(now[name] / before[name])
+            left.set_text(RESULTS[name].format(before[name]).replace("-", "−"))
+            right.set_text(RESULTS[name].format(now[name]).replace("-", "−"))
+        self.show_market(size)
+        self.show_crowd(now["diversion to outside"])
+        self.right.set_title(f"Merger: mean price rise of firms {self.buyer} and {target}", y=1)
+
+    def show_market(self, size):
+        """The observed part stays; the rest is what was assumed."""
+        self.assumed.set_width(size - self.observed)
+        self.rest.set(x=(self.observed + size) / 2, text=f"{100 * (1 - self.observed / size):.0f} %")
+
+    def show_crowd(self, to_outside):
+        """Of a hundred who leave a cereal, those who leave cereals altogether are grey."""
+        count = round(100 * to_outside)
+        self.people.set_array((np.arange(100) < count).astype(float).reshape(10, 10))
+        self.crowd.set_title(f"Of 100 who leave a cereal,\n{count} leave cereals (grey)", y=1)     # y: no search for its place
+
+
+def logit_step5(delta, beta_price, shares, prices, firms, merged, weights):
+    """Step 5 of a logit on a stack of markets: six arrays (..., J), of which the last holds cross elasticities (..., J, J - 1).
+
+    Own elasticities, Lerner indices, diversion to the outside good, and what a merger does to prices, as fractions of them: in the new
+    equilibrium, and after one step `p = c + eta`, the margins eta taken with the new owners at the old shares.
+    """
+    P, alpha, J = shares[..., None], np.full((*shares.shape, 1), beta_price), np.arange(shares.shape[-1])
+    jacobian = share_jacobian(P, weights, alpha)
+    before, after = (margins(shares, jacobian, ownership_matrix(owners)) for owners in (firms, merged))
+    found = equilibrium_prices(delta, np.zeros_like(P), alpha, weights, prices, prices - before, ownership_matrix(merged), tolerance=1e-10)
+    E = elasticities(jacobian, prices, shares)                  # (..., J, J)
+    to_outside = diversion_ratios(P, weights, alpha)[..., J, J]
+    return E[..., J, J], before / prices, to_outside, found.prices / prices - 1, (after - before) / prices, E[..., J[:, None] != J].ravel()
+
+
+def scatter(problem, stacks):
+    """Values (..., J) of blocks as one array (N,) in the order of the products table."""
+    out = np.empty(problem.N)
+    for block, stack in zip(problem.blocks, stacks):
+        out[block.index] = stack
+    return out
+
+
+def signed(value, digits):
+    """A number with its sign, a real minus, and no negative zero."""
+    return f"{round(value, digits) + 0:+.{digits}f}".replace("-", "−")

@@ -1,16 +1,23 @@
-"""Pictures of lesson 04: how searches descend, the valley that some stop in, who minds the price, and the halved price once more."""
+"""Pictures of lesson 04: how searches descend, the valley that some stop in, who minds the price, the halved price once more."""
+import io
+
+import matplotlib
 import numpy as np
+from PIL import Image
 from scipy.interpolate import RectBivariateSpline
+from scipy.optimize import minimize
 
 from ..gmm import concentrate, weighting_2sls
 from ..outcome import Demand, Outcome
-from ..outer_loop import Objective, Theta2, gauss_newton
+from ..outer_loop import Objective, Theta2, gauss_newton, trust_region
 from ..progress import Progress
 from ..utility import choice_probabilities
-from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
+from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, STYLE, THIRD, TRUTH, Picture
 
 INCOME, CURVATURE = "pi[prices, income]", "pi[prices, income_squared]"
-LOOKS = ((PRODUCT, "o"), (SECOND, "^"), (FOURTH, "s"), (OUTSIDE, ""), (THIRD, "D"))
+LOOKS = {"Gauss-Newton, bare": (PRODUCT, "o"), "Gauss-Newton": (SECOND, "^"), "BFGS": (FOURTH, "s"), "Nelder-Mead": (OUTSIDE, "")}
+COLOURS = {"BFGS": FOURTH, "Gauss-Newton": SECOND}
+WHITE = {"fc": "white", "ec": "none", "pad": 1}
 
 
 def number(value, digits=1):
@@ -23,9 +30,8 @@ def say(axes, title):
     axes.set_title(title, loc="left", fontsize=13, pad=10)
 
 
-def explain(axes, handles=None, loc="upper left", **options):
+def explain(axes, handles, loc="upper left", **options):
     """Make the legend anew from the handles' present labels."""
-    handles = axes.get_legend_handles_labels()[0] if handles is None else handles
     axes.legend(handles, [handle.get_label() for handle in handles], loc=loc, fontsize=12, frameon=False, **options)
 
 
@@ -40,18 +46,15 @@ class Held:
     estimates : Estimates
         Whose free parameters are the ones in question.
     names : list of str
-        Parameters to hold, as `problem.theta2_names` calls them.
-    dropped : int
-        Instruments left out, the last ones.
+        Parameters to hold, as `problem.theta2_names` calls them; none by default.
     """
 
-    def __init__(self, problem, estimates, names, dropped=0):
+    def __init__(self, problem, estimates, names=()):
         self.problem, self.free = problem, estimates.free
         labels = problem.theta2_names(self.free)
         self.held = [labels.index(name) for name in names]
         self.kept = np.setdiff1d(np.arange(len(labels)), self.held)
-        Z = problem.Z[:, :problem.M - dropped]
-        self.beta_map, self.moment_map = concentrate(problem.X1, Z, weighting_2sls(Z))
+        self.beta_map, self.moment_map = concentrate(problem.X1, problem.Z, weighting_2sls(problem.Z))
 
     def search(self, values, start, tolerance=1e-6):
         """The best theta2 (P,) with the held ones at `values`, and its objective; `start` (P,) is where the others begin."""
@@ -63,13 +66,13 @@ class Held:
         return theta2, objective.value(theta2[self.kept])
 
     def follow(self, values, start, tolerance=1e-4):
-        """Searches along a sequence of held values, each begun where the last two point to."""
+        """theta2 (V, P) and objective (V,) along a sequence of held values, each searched from where the last two point to."""
         before, found = [], []
-        for value in values:
-            guess = before[-1] if before else start
-            if len(before) > 1:
-                step = (value - values[len(before) - 1]) / (values[len(before) - 1] - values[len(before) - 2])
-                guess = before[-1] + np.max(step) * (before[-1] - before[-2])
+        for k, value in enumerate(values):
+            guess = start if k == 0 else before[-1]
+            if k > 1:
+                step = np.max((value - values[k - 1]) / (values[k - 1] - values[k - 2]))
+                guess = before[-1] + step * (before[-1] - before[-2])
             theta2, objective = self.search(value, guess, tolerance)
             before.append(theta2)
             found.append(objective)
@@ -81,18 +84,212 @@ class Held:
         down, up = self.follow(values[first::-1], start, tolerance), self.follow(values[first:], start, tolerance)
         return tuple(np.concatenate([low[:0:-1], high]) for low, high in zip(down, up))
 
-    def outcome(self, theta2):
-        """What theta2 means: beta (K1,), and an `Outcome` at the observed prices."""
-        Gamma = self.free.matrix(theta2)
-        others = Theta2(Gamma, self.free.rows, self.free.columns)
-        delta = Objective(others, self.problem.blocks, self.moment_map, Progress(False)).at(theta2).utilities.delta
-        beta = self.beta_map @ delta
-        demand = Demand(self.problem, beta, Gamma, delta, self.problem.prices)
-        return beta, Outcome(demand, self.problem.blocks, self.problem.prices)
+    def at(self, theta2):
+        """The objective at theta2 (P,), evaluated, all parameters counting as free."""
+        free = Theta2(self.free.matrix(theta2), self.free.rows, self.free.columns)
+        return Objective(free, self.problem.blocks, self.moment_map, Progress(False)).at(theta2)
 
+    def beta(self, theta2):
+        """The price coefficient that belongs to theta2 (P,)."""
+        return float((self.beta_map @ self.at(theta2).utilities.delta)[0])
+
+
+class Landscape:
+    """The objective over two price parameters, all others estimated anew at each point: the valley that searches descend into.
+
+    The second coordinate is how fast the price coefficient changes with log income at average income,
+    `pi[prices, income] + twice_mean * pi[prices, income_squared]`: in these coordinates the valley is wide enough to be seen.
+
+    Parameters
+    ----------
+    problem : blpteach.Problem
+    estimates : Estimates
+        At the minimum.
+    twice_mean : float
+        Twice the mean of log income.
+
+    Attributes
+    ----------
+    grid : three arrays
+        Curvature, slope and objective.
+    floor : two arrays (V,)
+        Curvature and price coefficient along the valley's floor.
+    best : array (2,)
+        The minimum.
+    """
+    curvatures, offsets = np.linspace(-44, 4, 9), np.linspace(0, 18, 4)
+
+    def __init__(self, problem, estimates, twice_mean):
+        self.problem, self.estimates, self.twice_mean = problem, estimates, twice_mean
+        labels = problem.theta2_names(estimates.free)
+        self.columns = [labels.index(CURVATURE), labels.index(INCOME)]
+        self.best = self.point(estimates.theta2)
+        along = Held(problem, estimates, [CURVATURE])
+        path, lowest = along.profile(self.curvatures, estimates.theta2, self.best[0])
+        self.floor = self.curvatures, np.array([along.beta(theta2) for theta2 in path])
+        self.grid = refine(*self.across(path, lowest))
+
+    def point(self, theta2):
+        """Curvature and slope at average income (..., 2) of theta2 (..., P)."""
+        curvature, income = np.moveaxis(np.asarray(theta2)[..., self.columns], -1, 0)
+        return np.stack([curvature, income + self.twice_mean * curvature], -1)
+
+    def at_curvature(self, theta2, curvature):
+        """theta2 (P,) with another curvature and the same slope at average income."""
+        theta2 = theta2.copy()
+        theta2[self.columns[1]] += self.twice_mean * (theta2[self.columns[0]] - curvature)
+        theta2[self.columns[0]] = curvature
+        return theta2
+
+    def across(self, path, lowest):
+        """Curvature, slope and objective (three arrays (V, S)): from each point of the floor to both sides."""
+        both = Held(self.problem, self.estimates, [CURVATURE, INCOME])
+        slopes = np.r_[-self.offsets[:0:-1], self.offsets]
+        rows = []
+        for theta2, middle in zip(path, lowest):
+            curvature, slope = self.point(theta2)
+            left, right = (march(both, theta2, self.columns, sign * self.offsets[1:]) for sign in (-1, 1))
+            rows.append((np.full(slopes.size, curvature), slope + slopes, np.r_[left[::-1], middle, right]))
+        return (np.array(part) for part in zip(*rows))
+
+
+def march(held, theta2, columns, offsets):
+    """Objectives in equal steps of income's coefficient away from theta2, on the valley's floor."""
+    before, objectives = [theta2], []
+    for offset in offsets:
+        guess = before[-1] + (before[-1] - before[-2] if len(before) > 1 else 0)
+        found, objective = held.search(theta2[columns] + [0, offset], guess, 1e-3)
+        before.append(found)
+        objectives.append(objective)
+    return objectives
+
+
+def refine(x, y, objective, times=12):
+    """A finer grid (three arrays): cubic splines in the logarithm of the objective, and in x and y."""
+    rows, columns = (np.arange(n, dtype=float) for n in objective.shape)
+    finer = [np.linspace(0, n[-1], times * (len(n) - 1) + 1) for n in (rows, columns)]
+    return tuple(inverse(RectBivariateSpline(rows, columns, function(values), kx=3, ky=3)(*finer))
+                 for values, function, inverse in ((x, np.copy, np.copy), (y, np.copy, np.copy), (objective, np.log, np.exp)))
+
+
+# How searches descend ------------------------------------------------------------------------------------------------------
+
+class Searches(Picture):
+    """The lowest objective so far against the evaluations that it took; dots are evaluations that did not improve it.
+
+    Parameters
+    ----------
+    paths : dict
+        From the name of a search to its objectives, one an evaluation; at most four.
+    goal : float
+        The minimum: the legend says after how many evaluations a search was within 0.1 percent of it.
+    title : str
+    """
+    size = (11.5, 4.2)
+
+    def __init__(self, goal, title="How many evaluations does each search need?", **values):
+        self.goal, self.title, self.paths = goal, title, {}
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """A line and dots for each search."""
+        self.axes = axes = figure.subplots()
+        axes.axhline(self.goal, color=TRUTH, lw=1, ls=":")
+        self.lines = [axes.plot([], [], ms=5)[0] for _ in range(4)]
+        self.dots = [axes.plot([], [], ".", ms=5, alpha=0.6)[0] for _ in range(4)]
+        axes.set(xscale="log", yscale="log", xlabel="evaluations of the objective", ylabel="lowest objective q so far")
+        heights, counts = [5, 10, 20, 50, 100, 1000, 10000, 100000], [1, 3, 10, 30, 100, 300, 1000]
+        axes.set_yticks(heights, [f"{height:,}" for height in heights])
+        axes.set_xticks(counts, counts)
+        axes.minorticks_off()
+
+    def update(self, paths=None):
+        """Lines and their legend, in the order given."""
+        self.paths = self.paths if paths is None else paths
+        for line, dots, (name, values) in zip(self.lines, self.dots, self.paths.items()):
+            lowest, count = np.minimum.accumulate(values), np.arange(1, len(values) + 1)
+            colour, marker = LOOKS.get(name, (THIRD, "D"))
+            line.set(data=(count, lowest), color=colour, marker=marker)
+            dots.set(data=(count[values > lowest], np.asarray(values)[values > lowest]), color=colour)
+            line.set_label(f"{name}: {self.arrival(lowest)}")
+        first = max((values[0] for values in self.paths.values()), default=30)
+        longest = max((len(values) for values in self.paths.values()), default=1)
+        self.axes.set(xlim=(0.9, 1.3 * longest), ylim=(0.92 * self.goal, 3 * first))
+        explain(self.axes, self.lines[:len(self.paths)], "upper left", bbox_to_anchor=(1.0, 1.0))
+        say(self.axes, self.title)
+
+    def arrival(self, lowest):
+        """When a search was there, or where it was at the end."""
+        there = np.flatnonzero(lowest <= 1.001 * self.goal)
+        return f"there after {there[0] + 1}" if there.size else f"{lowest[-1]:.1f} after {len(lowest)}"
+
+
+# The valley ----------------------------------------------------------------------------------------------------------------
+
+def draw_valley(axes, landscape):
+    """Contours, the minimum, and on the upper edge the price coefficient along the floor."""
+    contours = axes.contour(*landscape.grid, levels=(5, 6, 8, 10, 12, 15, 20, 30, 50), colors=RIVAL, linewidths=1.3)
+    axes.clabel(contours, fmt="%g", fontsize=11, colors=PRODUCT)
+    axes.plot(*landscape.best, marker="*", ms=19, color=TRUTH, ls="", zorder=4)
+    axes.annotate("minimum", landscape.best, xytext=(12, 8), textcoords="offset points", fontsize=12)
+    axes.set(xlabel="π[prices, income²]   (curvature of α in log income)", xlim=(-45, 5), ylim=(-15, 68),
+             ylabel="slope of α in log income,\nat average income")
+    curvature, beta = landscape.floor
+    upper = axes.secondary_xaxis("top")
+    prices, falling = np.array([-70, -60, -50, -40, -35]), curvature < 0    # further on the floor bends back
+    upper.set_xticks(np.interp(prices, beta[falling], curvature[falling]), [number(price, 0) for price in prices], fontsize=11)
+    upper.set_xlabel("price coefficient on the valley's floor", fontsize=11)
+
+
+class Valley(Picture):
+    """The landscape, the path of a search over it, and where that search would have stopped.
+
+    Parameters
+    ----------
+    landscape : Landscape
+    path : array (n, P)
+        A search's iterates, from its start.
+    stops : dict
+        From text to theta2 (P,), at most two points to name.
+    """
+    size = (10, 5.6)
+
+    def __init__(self, landscape, **values):
+        self.landscape, self.path, self.stops = landscape, None, {}
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """Contours, and a path and names to be moved."""
+        self.axes = axes = figure.subplots()
+        draw_valley(axes, self.landscape)
+        self.line, = axes.plot([], [], color=FOURTH, marker=".", ms=8, lw=1.6)
+        self.start, = axes.plot([], [], "o", color=FOURTH, mfc="white", ms=9, mew=2, zorder=4)
+        self.marks = axes.scatter([], [], s=110, color=HIGHLIGHT, marker="s", zorder=5)
+        style = {"fontsize": 12, "zorder": 5, "bbox": WHITE, "ha": "right", "va": "top"}
+        self.texts = [axes.text(0, 0, "", color=HIGHLIGHT, **style) for _ in range(2)]
+        self.begun = axes.text(0, 0, "start", color=FOURTH, visible=False, **style)
+
+    def update(self, path=None, stops=None):
+        """Move path, start and named points."""
+        self.path = self.path if path is None else path
+        self.stops = self.stops if stops is None else stops
+        if self.path is not None:
+            points = self.landscape.point(self.path)
+            self.line.set_data(*points.T)
+            self.start.set_data(*points[:1].T)
+            self.begun.set(x=points[0, 0] - 1.2, y=points[0, 1] - 2, visible=True)
+        if self.stops:
+            points = self.landscape.point(np.array(list(self.stops.values())))
+            self.marks.set_offsets(points)
+            for text, name, (x, y) in zip(self.texts, self.stops, points):
+                text.set(text=name, x=x - 1.2, y=y)
+        say(self.axes, "The search falls to the valley's floor, then follows it")
+
+
+# Who minds the price -------------------------------------------------------------------------------------------------------
 
 def price_tastes(outcome):
-    """alpha_i of all types, the part of all types that each is, and its part of all purchases (three arrays, one value a type)."""
+    """alpha_i of all types, the part of all types that each is, and of all purchases (three arrays, one value a type)."""
     demand = outcome._demand
     alphas, types, purchases = [], [], []
     for block in demand.problem.blocks:
@@ -105,137 +302,13 @@ def price_tastes(outcome):
     return alphas, types / types.sum(), purchases / purchases.sum()
 
 
-# How searches descend ------------------------------------------------------------------------------------------------------
+def weighted_median(values, weights):
+    """The value below and above which half of the weight lies; between the two middle ones if they share it equally."""
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    half = total[-1] / 2
+    return values[order][[np.searchsorted(total, half * (1 - 1e-9)), np.searchsorted(total, half * (1 + 1e-9))]].mean()
 
-class Searches(Picture):
-    """The lowest objective so far against the evaluations that it took.
-
-    Parameters
-    ----------
-    paths : dict
-        From the name of a search to its objectives, one an evaluation.
-    """
-    size = (11.5, 4.2)
-
-    def __init__(self, **values):
-        self.paths = {}
-        super().__init__(**values)
-
-    def draw(self, figure):
-        """One line a search, at most five."""
-        self.axes = figure.subplots()
-        self.lines = [self.axes.plot([], [], color=colour, marker=marker, ms=5)[0] for colour, marker in LOOKS]
-        self.axes.set(xscale="log", yscale="log", xlabel="evaluations of the objective", ylabel="lowest objective q so far")
-        self.axes.set_yticks([5, 10, 20, 30], ["5", "10", "20", "30"])
-        self.axes.set_xticks([1, 3, 10, 30, 100, 300, 1000], ["1", "3", "10", "30", "100", "300", "1000"])
-        self.axes.minorticks_off()
-
-    def update(self, paths=None):
-        """Lines and their legend, in the order given."""
-        self.paths = self.paths if paths is None else paths
-        for line, (name, values) in zip(self.lines, self.paths.items()):
-            lowest = np.minimum.accumulate(values)
-            line.set_data(np.arange(1, len(lowest) + 1), lowest)
-            line.set_label(f"{name}: {lowest[-1]:.2f} after {len(lowest)}")
-        longest = max((len(values) for values in self.paths.values()), default=1)
-        top = max((values[0] for values in self.paths.values()), default=30)
-        self.axes.set(xlim=(0.9, 1.3 * longest), ylim=(4.2, 1.15 * top))
-        explain(self.axes, self.lines[:len(self.paths)], "upper left", bbox_to_anchor=(1.0, 1.0))
-        say(self.axes, "How many evaluations does each search need?")
-
-
-# The valley ----------------------------------------------------------------------------------------------------------------
-
-class Valley(Picture):
-    """The concentrated objective over two price parameters, all others estimated anew at each point.
-
-    The vertical axis is how fast the price coefficient changes with log income at average income, which is
-    `pi[prices, income] + twice_mean * pi[prices, income_squared]`: in these coordinates the valley is wide enough to be seen.
-
-    Parameters
-    ----------
-    problem : blpteach.Problem
-    estimates : Estimates
-        At the minimum.
-    twice_mean : float
-        Twice the mean of log income.
-    """
-    size = (10, 5)
-    levels = (5, 6, 8, 10, 12, 15, 20, 30, 50)
-
-    def __init__(self, problem, estimates, twice_mean, **values):
-        self.twice_mean, self.names = twice_mean, problem.theta2_names(estimates.free)
-        self.columns = [self.names.index(CURVATURE), self.names.index(INCOME)]
-        self.best = self.point(estimates.theta2)
-        self.grid = self.compute(problem, estimates)
-        self.path, self.stops = None, {}
-        super().__init__(**values)
-
-    def point(self, theta2):
-        """Curvature and slope at average income (..., 2)."""
-        curvature, income = np.moveaxis(np.asarray(theta2)[..., self.columns], -1, 0)
-        return np.stack([curvature, income + self.twice_mean * curvature], -1)
-
-    def compute(self, problem, estimates, curvatures=np.linspace(-44, 4, 9), offsets=np.linspace(0, 18, 4)):
-        """Curvature, slope and objective (three arrays (V, S)): along the valley's floor, then from the floor to both sides."""
-        along = Held(problem, estimates, [CURVATURE])
-        both = Held(problem, estimates, [CURVATURE, INCOME])
-        rows = []
-        for theta2, lowest in zip(*along.profile(curvatures, estimates.theta2, self.best[0])):
-            curvature, slope = self.point(theta2)
-            held = [np.array([[curvature, theta2[self.columns[1]] + sign * offset] for offset in offsets[1:]]) for sign in (-1, 1)]
-            sides = [self.march(both, values, theta2) for values in held]
-            row = np.r_[sides[0][::-1], lowest, sides[1]]
-            rows.append((np.full(row.size, curvature), slope + np.r_[-offsets[:0:-1], offsets], row))
-        return refine(*(np.array(part) for part in zip(*rows)))
-
-    def march(self, held, values, theta2):
-        """Objectives at held values in equal steps away from theta2, on the valley's floor."""
-        before, objectives = [theta2], []
-        for value in values:
-            guess = before[-1] + (before[-1] - before[-2] if len(before) > 1 else 0)
-            found, objective = held.search(value, guess, 1e-3)
-            before.append(found)
-            objectives.append(objective)
-        return objectives
-
-    def draw(self, figure):
-        """Contours, the minimum, and a path to be moved."""
-        self.axes = axes = figure.subplots()
-        contours = axes.contour(*self.grid, levels=self.levels, colors=RIVAL, linewidths=1.3)
-        axes.clabel(contours, fmt="%g", fontsize=11, colors=PRODUCT)
-        self.line, = axes.plot([], [], color=FOURTH, marker=".", ms=8, lw=1.6, label="steps of the search")
-        self.marks = axes.scatter([], [], s=110, color=HIGHLIGHT, marker="s", zorder=4)
-        self.texts = [axes.text(0, 0, "", color=HIGHLIGHT, fontsize=12, zorder=5, bbox={"fc": "white", "ec": "none", "pad": 1})
-                      for _ in range(2)]
-        axes.plot(*self.best, marker="*", ms=19, color=TRUTH, ls="", zorder=4)
-        axes.annotate("minimum", self.best, xytext=(12, 8), textcoords="offset points", fontsize=12)
-        axes.set(xlabel="π[prices, income²]   (curvature of $\\alpha_i$ in log income)", xlim=(-45, 5), ylim=(-15, 68),
-                 ylabel="slope of $\\alpha_i$ in log income,\nat average income")
-
-    def update(self, path=None, stops=None):
-        """A search's iterates (n, P), and points to name: a dict from text to theta2 (P,), at most two."""
-        self.path = self.path if path is None else path
-        self.stops = self.stops if stops is None else stops
-        if self.path is not None:
-            self.line.set_data(*self.point(self.path).T)
-        if self.stops:
-            points = self.point(np.array(list(self.stops.values())))
-            self.marks.set_offsets(points)
-            for text, name, (x, y) in zip(self.texts, self.stops, points):
-                text.set(text=name, x=x - 1.2, y=y - 3, ha="right", va="top")
-        say(self.axes, "Down to the valley's floor, then along it: the objective with the other 11 parameters at their best")
-
-
-def refine(x, y, objective, times=12):
-    """A finer grid (three arrays): cubic splines in the logarithm of the objective, and in x and y."""
-    rows, columns = (np.arange(n, dtype=float) for n in objective.shape)
-    finer = [np.linspace(0, n[-1], times * (len(n) - 1) + 1) for n in (rows, columns)]
-    return tuple(inverse(RectBivariateSpline(rows, columns, function(values), kx=3, ky=3)(*finer))
-                 for values, function, inverse in ((x, np.copy, np.copy), (y, np.copy, np.copy), (objective, np.log, np.exp)))
-
-
-# Who minds the price -------------------------------------------------------------------------------------------------------
 
 class Tails:
     """On one pair of axes: how the price coefficients of all types are distributed, and those of the types who buy."""
@@ -251,6 +324,12 @@ class Tails:
         self.median = axes.axvline(0, color=TRUTH, ls=":", lw=2.4)
         self.note = axes.text(self.low + 1, 0, "", fontsize=11, va="bottom")
         axes.set(xlim=(self.low, 0), ylim=(0, 68), ylabel="percent")
+        self.keys = [self.types[1], self.mean, self.median, self.buyers]
+
+    @property
+    def moving(self):
+        """The artists that `move` changes."""
+        return [*self.types, self.buyers, self.mean, self.median, self.note]
 
     def move(self, alpha, types, purchases):
         """Set heights and lines: a value for each type of alpha, its part of all types and of all purchases."""
@@ -261,25 +340,16 @@ class Tails:
         self.buyers.set_ydata(np.r_[heights[1], 0, 0])
         self.numbers = {"mean": types @ alpha, "median": weighted_median(alpha, types), "of purchases": purchases @ alpha,
                         "lowest": alpha.min(), "below": types[alpha < self.low].sum()}
-        self.label(heights[0][0])
+        self.mean.set_xdata([self.numbers["mean"]] * 2)
+        self.median.set_xdata([self.numbers["median"]] * 2)
+        below = f"{number(self.low, 0)} and below;\nlowest {number(self.numbers['lowest'], 0)}"
+        self.note.set(y=heights[0][0] + 1, text=below if self.numbers["below"] else "")
 
-    def label(self, lowest_bar):
-        """Numbers into the legend, and a note at the bar that holds the tail."""
-        mean, median, bought, lowest, below = self.numbers.values()
-        self.types[1].set_label("all types")
-        self.buyers.set_label(f"purchases: mean {number(bought)}")
-        self.mean.set(xdata=[mean] * 2, label=f"all types: mean {number(mean)}")
-        self.median.set(xdata=[median] * 2, label=f"all types: median {number(median)}")
-        self.note.set(y=lowest_bar + 1, text=f"{number(self.low, 0)} and below;\nlowest {number(lowest, 0)}" if below else "")
-        explain(self.axes, [self.types[1], self.mean, self.median, self.buyers])
-
-
-def weighted_median(values, weights):
-    """The value below and above which half of the weight lies; between the two middle ones if they share it equally."""
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    half = total[-1] / 2
-    return values[order][[np.searchsorted(total, half * (1 - 1e-9)), np.searchsorted(total, half * (1 + 1e-9))]].mean()
+    def explain(self, words):
+        """The legend: what is drawn, with `words` for types, mean, median and purchases."""
+        for key, text in zip(self.keys, words):
+            key.set_label(text)
+        explain(self.axes, self.keys)
 
 
 class PriceTastes(Picture):
@@ -299,49 +369,58 @@ class PriceTastes(Picture):
     def draw(self, figure):
         """Two panels of the same axes."""
         self.panels = [Tails(axes) for axes in figure.subplots(2, 1, sharex=True)]
-        self.panels[1].axes.set_xlabel("price coefficient $\\alpha_i$ of a consumer type (utils a dollar)")
+        self.panels[1].axes.set_xlabel("price coefficient α of a consumer type (utils a dollar)")
 
     def update(self):
         """Both histograms; nothing moves but what the estimates say."""
         for panel, tastes, name in zip(self.panels, self.tastes, self.names):
             panel.move(*tastes)
+            mean, median, bought = (number(panel.numbers[key]) for key in ("mean", "median", "of purchases"))
+            panel.explain(("all types", f"all types: mean {mean}", f"all types: median {median}", f"purchases: mean {bought}"))
             say(panel.axes, name)
 
 
 # The halved price ----------------------------------------------------------------------------------------------------------
 
 class HalvedPrice(Picture):
-    """What each rival loses, against its sugar, by several sets of estimates.
+    """What each rival loses, against its sugar, by several sets of estimates; open points are mushy cereals.
 
     Parameters
     ----------
-    sugar : array (R,)
-    product : str
-        Whose price is halved.
+    sugar, mushy : arrays (R,)
+    product, own_sugar : str, float
+        Whose price is halved, and its sugar.
     notes : dict
         From the number of a rival to its name in the picture.
     answers : dict
         From the name of the estimates to the fractions lost (R,); the first is drawn as a dashed line at its mean.
     """
-    size = (10, 4.6)
+    size = (10, 4.8)
 
-    def __init__(self, sugar, product, notes, answers, **values):
-        self.sugar, self.product, self.notes, self.answers = np.asarray(sugar, float), product, notes, answers
+    def __init__(self, sugar, mushy, product, own_sugar, notes, answers, **values):
+        self.sugar, self.mushy = np.asarray(sugar, float), np.asarray(mushy, bool)
+        self.product, self.own_sugar, self.notes, self.answers = product, own_sugar, notes, answers
         super().__init__(**values)
 
     def draw(self, figure):
-        """A dashed line, and a kind of point for each other set of estimates."""
+        """A dashed line, and points for each other set of estimates."""
         first, *others = self.answers
         self.axes = axes = figure.subplots()
         self.line = axes.axhline(0, color=TRUTH, ls="--", lw=1.8, label=first)
-        looks = ((SECOND, "^", -0.12), (PRODUCT, "o", 0.12))
-        self.points = {name: axes.plot(self.sugar + shift, 0 * self.sugar, marker, color=colour, ms=9, label=name)[0]
-                       for name, (colour, marker, shift) in zip(others, looks)}
+        own = axes.axvline(self.own_sugar, color=HIGHLIGHT, lw=1.4, ls=":", label=f"sugar of {self.product}")
+        looks = ((SECOND, "^", -0.15), (PRODUCT, "o", 0.15))
+        self.points = {name: self.pair(name, *look) for name, look in zip(others, looks)}
         self.labels = {j: axes.annotate(name, (self.sugar[j], 0), textcoords="offset points", fontsize=12, **self.beside(j))
                        for j, name in self.notes.items()}
-        axes.set(xlabel="sugar of the rival (grams a serving)", ylabel="percent of its buyers that it loses", ylim=(0, 66),
-                 xlim=(self.sugar.min() - 0.6, self.sugar.max() + 2))
-        explain(axes, ncols=3)
+        axes.set(xlabel="sugar of the rival (grams a serving); open points: mushy", ylabel="percent of its buyers that it loses",
+                 ylim=(0, 76), xlim=(self.sugar.min() - 0.6, self.sugar.max() + 1), xticks=range(0, int(self.sugar.max()) + 1, 2))
+        explain(axes, [self.line, *(crisp for crisp, _ in self.points.values()), own], ncols=2)
+
+    def pair(self, name, colour, marker, shift):
+        """Full points for crisp cereals and open ones for mushy ones."""
+        style = {"marker": marker, "ls": "", "color": colour, "mew": 1.8, "ms": 9, "label": name}
+        return [self.axes.plot(self.sugar[rows] + shift, 0 * self.sugar[rows], mfc=face, **style)[0]
+                for rows, face in ((~self.mushy, colour), (self.mushy, "none"))]
 
     def beside(self, j):
         """Where a rival's name stands: below the point on the left of the picture, before it on the right."""
@@ -353,72 +432,193 @@ class HalvedPrice(Picture):
         first, *others = self.answers
         self.line.set_ydata([100 * np.mean(self.answers[first])] * 2)
         for name in others:
-            self.points[name].set_ydata(100 * self.answers[name])
-        for j, label in self.labels.items():
-            label.xy = (self.sugar[j] + 0.12, 100 * self.answers[others[-1]][j])
+            for points, rows in zip(self.points[name], (~self.mushy, self.mushy)):
+                points.set_ydata(100 * self.answers[name][rows])
         lost = 100 * self.answers[others[-1]]
-        say(self.axes, f"{self.product} at half price: at the minimum, rivals lose from {lost.min():.0f} to {lost.max():.0f} percent")
+        for j, label in self.labels.items():
+            label.xy = (self.sugar[j] + 0.15, lost[j])
+        extremes = f"from {lost.min():.0f} to {lost.max():.0f} percent"
+        say(self.axes, f"{self.product} at a lower price: at the minimum, rivals lose {extremes}")
 
 
-# The widget's picture ------------------------------------------------------------------------------------------------------
+# The widget's picture: where a search stops --------------------------------------------------------------------------------
 
-class HoldOne(Picture):
-    """`pi[prices, income_squared]` held at a value, everything else estimated anew.
+class Recorder(Objective):
+    """An objective that remembers its value and the largest element of its gradient wherever it was evaluated."""
 
-    Left, the objective with the value at which it is held; right, the price coefficients that follow.
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        self.seen, self.accepted = {}, []
+
+    def at(self, theta2):
+        """As `Objective.at`."""
+        here = super().at(theta2)
+        if here.usable:
+            self.seen[here.theta2.tobytes()] = here.r @ here.r, abs(2 * here.R.T @ here.r).max()
+        return here
+
+    def jacobian(self, theta2):
+        """As `Objective.jacobian`; a trust region asks for it where it has accepted a step."""
+        self.accepted.append(np.array(theta2))
+        return super().jacobian(theta2)
+
+
+class Run:
+    """One search to its end. Where would it have stopped, had it been told to be content with less?
+
+    Attributes
+    ----------
+    path : array (n, P)
+        Start and accepted steps.
+    objectives, slopes : arrays (n,)
+        q, and the largest element of its gradient.
+    """
+
+    def __init__(self, landscape, method, begin):
+        whole = Held(landscape.problem, landscape.estimates)
+        objective = Recorder(landscape.estimates.free, landscape.problem.blocks, whole.moment_map, Progress(False))
+        if method == "BFGS":
+            objective.accepted.append(begin)
+            minimize(objective.value, begin, jac=objective.gradient, method="BFGS",
+                     callback=lambda theta2: objective.accepted.append(theta2.copy()))
+        else:
+            trust_region(objective, begin)
+        self.path = np.array(objective.accepted)
+        self.objectives, self.slopes = np.array([objective.seen[theta2.tobytes()] for theta2 in self.path]).T
+
+    def stop(self, tolerance):
+        """The step (from 0) after which no element of the gradient exceeds the tolerance; the last if there is none."""
+        return int(np.r_[np.flatnonzero(self.slopes <= tolerance), len(self.slopes) - 1][0])
+
+
+class Report:
+    """What theta2 says: the rows of numbers that the picture shows, and who minds the price."""
+    digits = {"objective q": 2, "improvement predicted": 2, "price coefficient β": 1, "median of α, all types": 1,
+              "mean of α, purchases": 1, "mean own elasticity": 2}
+
+    def __init__(self, landscape, theta2):
+        whole = Held(landscape.problem, landscape.estimates)
+        here = whole.at(theta2)
+        beta, Q = whole.beta_map @ here.utilities.delta, np.linalg.qr(here.R)[0]
+        problem = landscape.problem
+        demand = Demand(problem, beta, whole.free.matrix(theta2), here.utilities.delta, problem.prices)
+        outcome = Outcome(demand, problem.blocks, problem.prices)
+        self.tastes = alpha, types, purchases = price_tastes(outcome)
+        values = (here.r @ here.r, ((Q.T @ here.r) ** 2).sum(), beta[0], weighted_median(alpha, types), purchases @ alpha,
+                  outcome.own_elasticities().mean())
+        self.numbers = dict(zip(self.digits, map(float, values)))
+
+    def rows(self):
+        """The numbers as texts."""
+        return [number(value, self.digits[name]) for name, value in self.numbers.items()]
+
+
+class TwoNevos(Picture):
+    """Where a search stops, and what would be reported there.
+
+    Left, its path through the valley. Right, the numbers there and at the minimum, and who minds the price. Only what moves is
+    drawn anew: the rest is a background kept from the first time.
 
     Parameters
     ----------
-    problem : blpteach.Problem
-        The cereals' model.
-    estimates : Estimates
-        At the minimum, where searches begin.
+    landscape : Landscape
+    search : {"BFGS", "Gauss-Newton"}
+    start : float
+        `pi[prices, income_squared]` where the search begins; the other parameters are Nevo's starting values.
+    tolerance : float
+        The search stops where no element of the gradient is larger.
     """
-    size = (12, 4.8)
-    grid = np.linspace(-70, 0, 15)
+    size = (12.5, 5.6)
+    starts = (-1.2, -5, -10, -15, -20, -25, -30, -35, -40)
 
-    def __init__(self, problem, estimates, **values):
-        self.problem, self.estimates, self.profiles = problem, estimates, {}
-        self.best = estimates.theta2[problem.theta2_names(estimates.free).index(CURVATURE)]
-        self.values = {"curvature": float(self.best), "dropped": 0}
+    def __init__(self, landscape, **values):
+        self.landscape, self.runs, self.reports, self.background = landscape, {}, {}, None
+        self.values = {"search": "BFGS", "start": self.starts[0], "tolerance": 0.5}
         super().__init__(**values)
 
-    def profile(self, dropped):
-        """The searches along the grid, (held, theta2 (V, P), objective (V,)), done once for each number of dropped instruments."""
-        if dropped not in self.profiles:
-            held = Held(self.problem, self.estimates, [CURVATURE], dropped)
-            self.profiles[dropped] = (held, *held.profile(self.grid, self.estimates.theta2, self.best, 1e-3))
-        return self.profiles[dropped]
+    def prepare(self):
+        """Run both searches from all starts."""
+        for method in COLOURS:
+            for start in self.starts:
+                self.run(method, start)
+        return self
 
-    def estimate(self):
-        """Estimate at the present values, from between the two nearest points of the profile."""
-        held, path, _ = self.profile(self.values["dropped"])
-        curvature = self.values["curvature"]
-        near = np.clip(np.searchsorted(self.grid, curvature), 1, len(self.grid) - 1)
-        part = (curvature - self.grid[near - 1]) / (self.grid[near] - self.grid[near - 1])
-        theta2, self.objective = held.search(curvature, (1 - part) * path[near - 1] + part * path[near])
-        self.beta, self.outcome = held.outcome(theta2)
-        self.elasticity, self.theta2 = self.outcome.own_elasticities().mean(), theta2
+    def run(self, method, start):
+        """A search from a start, run once."""
+        if (method, start) not in self.runs:
+            begin = self.landscape.at_curvature(self.landscape.estimates.starts[0].theta2, start)
+            self.runs[method, start] = Run(self.landscape, method, begin)
+        return self.runs[method, start]
 
     def draw(self, figure):
-        """The profile with a dot, and a histogram."""
-        self.left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
-        self.all, = self.left.plot([], [], color=OUTSIDE, lw=1.6, ls="--", label="all instruments")
-        self.curve, = self.left.plot([], [], color=PRODUCT)
-        self.dot, = self.left.plot([], [], "o", color=HIGHLIGHT, ms=13)
-        self.left.set(xlabel="π[prices, income²], held", ylabel="objective q, all others estimated", xlim=(-72, 2), ylim=(0, 20))
-        self.tails = Tails(right)
-        right.set_xlabel("price coefficient $\\alpha_i$ of a consumer type (utils a dollar)")
+        """The valley, a table, a histogram."""
+        left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
+        self.left = left.subplots()
+        draw_valley(self.left, self.landscape)
+        self.rest, = self.left.plot([], [], color=OUTSIDE, lw=1.4, ls=":")
+        self.line, = self.left.plot([], [], marker=".", ms=8, lw=1.8)
+        self.begun, = self.left.plot([], [], "o", mfc="white", ms=10, mew=2)
+        self.mark, = self.left.plot([], [], "s", color=HIGHLIGHT, ms=11)
+        self.title = self.left.set_title("", loc="left", fontsize=13, pad=10)
+        table, below = right.subplots(2, 1, height_ratios=(1, 1.25))
+        self.draw_table(table)
+        self.tails = Tails(below)
+        self.tails.explain(("all types", "their mean", "their median", "purchases"))
+        below.set_xlabel("price coefficient α of a type (utils a dollar)")
+        self.moving = [self.rest, self.line, self.begun, self.mark, self.title, *self.cells, *self.tails.moving]
+        for artist in self.moving:
+            artist.set_animated(True)
+
+    def draw_table(self, axes):
+        """Names of the numbers, those at the minimum, and cells for those at the stop."""
+        axes.axis("off")
+        rows, minimum = np.linspace(0.8, 0.02, len(Report.digits)), Report(self.landscape, self.landscape.estimates.theta2)
+        style = {"fontsize": 12, "transform": axes.transAxes, "va": "center"}
+        for x, text, colour in ((0.76, "at the stop", HIGHLIGHT), (1, "minimum", TRUTH)):
+            axes.text(x, 0.97, text, color=colour, ha="right", **style)
+        for y, name, value in zip(rows, Report.digits, minimum.rows()):
+            axes.text(0, y, name, **style)
+            axes.text(1, y, value, ha="right", **style)
+        self.cells = [axes.text(0.76, y, "", color=HIGHLIGHT, ha="right", **{**style, "fontsize": 13}) for y in rows]
 
     def update(self, **values):
-        """`curvature` is the held parameter, `dropped` the number of instruments left out."""
-        self.values.update({name: value for name, value in values.items() if value is not None})
-        self.estimate()
-        self.all.set_data(self.grid, self.profile(0)[2])
-        self.curve.set_data(self.grid, self.profile(self.values["dropped"])[2])
-        self.dot.set_data([self.values["curvature"]], [self.objective])
-        self.tails.move(*price_tastes(self.outcome))
-        self.curve.set_label(f"{self.problem.M - self.values['dropped']} instruments")
-        explain(self.left, [self.curve, self.all])
-        say(self.left, f"Held at {number(self.values['curvature'])}: objective {self.objective:.2f}")
-        say(self.tails.axes, f"Price coefficient {number(self.beta[0])}, mean own elasticity {number(self.elasticity, 2)}")
+        """Stop the search `search` from `start` at the outer `tolerance`."""
+        self.values.update(values)
+        method, start, tolerance = (self.values[name] for name in ("search", "start", "tolerance"))
+        run = self.run(method, start)
+        self.step = run.stop(tolerance)
+        points = self.landscape.point(run.path)
+        self.rest.set_data(*points[self.step:].T)
+        self.line.set_data(*points[:self.step + 1].T)
+        self.begun.set_data(*points[:1].T)
+        self.mark.set_data(*points[self.step:self.step + 1].T)
+        self.line.set_color(COLOURS[method])
+        self.begun.set_color(COLOURS[method])
+        self.tell(self.report(method, start, self.step))
+        self.title.set_text(f"{method}, content with a gradient of {tolerance:g}: stops after {self.step} steps")
+
+    def report(self, method, start, step):
+        """What would be reported at a step, computed once."""
+        if (method, start, step) not in self.reports:
+            self.reports[method, start, step] = Report(self.landscape, self.run(method, start).path[step])
+        return self.reports[method, start, step]
+
+    def tell(self, report):
+        """Numbers and histogram."""
+        self.numbers = report.numbers
+        for cell, text in zip(self.cells, report.rows()):
+            cell.set_text(text)
+        self.tails.move(*report.tastes)
+
+    def png(self):
+        """The picture as PNG bytes: the background, and on it what moves."""
+        with matplotlib.rc_context(STYLE):
+            canvas, buffer = self.figure.canvas, io.BytesIO()
+            if self.background is None:
+                canvas.draw()
+                self.background = canvas.copy_from_bbox(self.figure.bbox)
+            canvas.restore_region(self.background)
+            for artist in self.moving:
+                self.figure.draw_artist(artist)
+            Image.fromarray(np.asarray(canvas.buffer_rgba())).save(buffer, "png", compress_level=1)
+        return buffer.getvalue()

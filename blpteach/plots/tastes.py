@@ -1,6 +1,6 @@
 """Pictures of lesson 01: who loses buyers, how tastes vary, how well an integral is approximated, who buys, and diversion."""
 import numpy as np
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy.stats import norm
 
 from ..integration import gauss_hermite, halton, monte_carlo, sobol
@@ -12,6 +12,9 @@ from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, TRUTH, Pi
 class Losses(Picture):
     """The part of its buyers that each rival loses, against its sugar.
 
+    The dashed line is a logit in which the product gains as much: every rival, and the outside good, loses the same part. It is
+    also the average of the losses shown, each weighted by its share, if the outside good is among them.
+
     Parameters
     ----------
     sugar : array (R,)
@@ -22,43 +25,72 @@ class Losses(Picture):
         The product that became cheaper.
     unit : str
         Of sugar.
+    hollow : (str, array (R,)), optional
+        A name and which rivals it fits: their points are hollow.
     """
     size = (9.5, 4.2)
 
-    def __init__(self, sugar, names, product, unit="grams in a serving", **values):
+    def __init__(self, sugar, names, product, unit="grams in a serving", hollow=None, **values):
         self.sugar, self.names, self.product, self.unit = np.asarray(sugar, float), names, product, unit
+        self.kind, self.hollow = hollow or ("", np.zeros(len(self.sugar)))
+        self.hollow = np.asarray(self.hollow, bool)
         super().__init__(**values)
 
     def draw(self, figure):
-        """A line at the logit's answer, a point for each rival."""
+        """A line at the logit's answer, a point for each rival, a square for the outside good."""
         self.axes = axes = figure.subplots()
-        self.line = axes.axhline(0, color=TRUTH, ls="--", label="logit: the same for all")
+        self.line = axes.axhline(0, color=TRUTH, ls="--", label="logit with the same gain")
         self.points, = axes.plot(self.sugar, 0 * self.sugar, "o", color=PRODUCT, ms=10)
+        self.rings, = axes.plot(self.sugar[self.hollow], 0 * self.sugar[self.hollow], "o", color="white", ms=5)
+        self.square, = axes.plot([-0.11 * self.sugar.max()], [np.nan], "s", color=OUTSIDE, ms=10)
         named = [bool(name) for name in self.names]
         self.marks = None if all(named) else axes.plot(self.sugar, 0 * self.sugar, "o", color=HIGHLIGHT, ms=11, markevery=named)[0]
         self.labels = [axes.annotate(name, (x, 0), xytext=(9, 7), textcoords="offset points") for x, name in zip(self.sugar, self.names)]
-        axes.set(xlabel=f"sugar of the rival ({self.unit})", ylabel="buyers lost", ylim=(0, 0.65),
-                 xlim=(-0.02 * self.sugar.max(), 1.12 * self.sugar.max()))
+        axes.set(xlabel=f"sugar of the rival ({self.unit})", ylabel="buyers lost", ylim=(0, 0.75),
+                 xticks=MaxNLocator(8, integer=True).tick_values(0, self.sugar.max()))
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
-    def update(self, logit=None, tastes=None):
-        """Fractions of their buyers that rivals lose: one number in the logit, (R,) with tastes; without tastes, the logit's."""
+    def update(self, logit=None, tastes=None, outside=None):
+        """Fractions of their buyers that are lost.
+
+        Parameters
+        ----------
+        logit : float, optional
+            By every rival, in a logit with the same gain.
+        tastes : array (R,), optional
+            By each rival, with random tastes; without it, the logit's.
+        outside : float, optional
+            By the outside good; it is not shown without.
+        """
         if logit is not None:
             self.logit = logit
-        heights = np.full(len(self.sugar), self.logit) if tastes is None else tastes
+        heights = np.full(len(self.sugar), self.logit) if tastes is None else np.asarray(tastes)
         self.line.set_ydata([self.logit] * 2)
-        for points in filter(None, (self.points, self.marks)):
-            points.set_ydata(heights)
-        self.points.set_label("each rival" if tastes is None else "with random tastes")
+        for points, values in ((self.points, heights), (self.rings, heights[self.hollow]), (self.marks, heights)):
+            if points is not None:
+                points.set_ydata(values)
+        self.points.set_label("each rival" if tastes is None else f"with random tastes{f' (hollow: {self.kind})' if self.kind else ''}")
+        self.show_outside(outside)
         for label, x, height in zip(self.labels, self.sugar, heights):
-            label.xy = (x, height)
-            label.set_position((9, 7 if height >= self.logit - 1e-9 else -16))
-            if self.marks and height > self.logit:              # among many points: to the left, where there is room
-                label.set(position=(-9, 7), ha="right")
+            self.place(label, x, height)
         finding = (f"every rival loses {100 * self.logit:.0f} %" if np.ptp(heights) < 1e-6 else
                    f"rivals lose from {100 * heights.min():.0f} to {100 * heights.max():.0f} % of their buyers")
         self.axes.set_title(f"{self.product} at half price: {finding}", loc="left")
         self.axes.legend(loc="upper left")
+
+    def show_outside(self, loss):
+        """The outside good's square, left of zero, or no room for it."""
+        self.square.set_ydata([np.nan if loss is None else loss])
+        self.square.set_label(None if loss is None else "outside good")
+        self.axes.set_xlim((-0.02 if loss is None else -0.16) * self.sugar.max(), 1.15 * self.sugar.max())
+
+    def place(self, label, x, height):
+        """Where a rival's name has room: above the line to its left if there are many points, else to its right."""
+        label.xy = (x, height)
+        above = height >= self.logit - 1e-9
+        label.set(position=(9, 7 if above else -16), ha="left")
+        if self.marks:
+            label.set(position=(-9, 7) if above else (6, 12), ha="right" if above else "left")
 
 
 class TasteCloud(Picture):
@@ -129,7 +161,7 @@ class PriceSlopes(Picture):
             line.set_xdata([value] * 2)
             line.set_label(f"{name} {value:.1f}")
         self.axes.set_ylim(0, 1.08 * counts.max())
-        self.axes.set_title(f"How much do {len(self.alpha):,} consumer types mind the price? A few mind it far more than most", loc="left")
+        self.axes.set_title(f"A few of {len(self.alpha):,} consumer types mind the price far more than most", loc="left")
         self.axes.legend(loc="upper left", title=f"{(self.alpha < -500).sum()} types are left of -500", alignment="left")
 
 
@@ -238,7 +270,7 @@ class Buyers(Picture):
     products : dict
         From label to position, two products.
     """
-    size = (9.5, 3.9)
+    size = (9.5, 4.3)
 
     def __init__(self, shares, x, products, name="sugar", **values):
         self.shares, self.x, self.products, self.name = shares, x, products, name
@@ -253,7 +285,7 @@ class Buyers(Picture):
         styles = zip(self.products, (HIGHLIGHT, PRODUCT))
         self.lines = {label: axes.plot(self.nu, 0 * self.nu, color=colour)[0] for label, colour in styles}
         self.nothing, = axes.plot(self.nu, 0 * self.nu, color=OUTSIDE, ls="-.")
-        axes.set(xlabel=f"taste for {self.name}, nu (standard deviations)", ylabel="density", ylim=(0, 0.82), xlim=(-3.5, 3.9))
+        axes.set(xlabel=f"taste for {self.name}, nu (standard deviations)", ylabel="density", ylim=(0, 0.98), xlim=(-3.5, 3.9))
 
     def update(self, sigma=None):
         """Standard deviation of the taste, in utils per unit of x."""
@@ -266,13 +298,17 @@ class Buyers(Picture):
                                      (self.nothing, outside / outside.sum(), "buy nothing")]:
             line.set_ydata(density / step)
             line.set_label(f"{label}: mean {density @ self.nu:+.2f}")
-        self.axes.set_title("Who buys what? Each product has its own crowd" if self.sigma else "With sigma = 0 all crowds are alike",
+        first, second = self.products
+        self.axes.set_title(f"Buyers of {first} and buyers of {second} are different crowds" if self.sigma else "With sigma = 0 all crowds are alike",
                             loc="left")
         self.axes.legend(loc="upper right")
 
 
 class Diversion(Picture):
-    """Where the new buyers of a cheaper product come from, and the types behind it.
+    """Where the new buyers of a cheaper product come from, one number that says whether IIA holds, and the types behind it.
+
+    The number compares two rivals: the part of its buyers that the second product loses over the part that the least sugary one
+    loses. Independence of irrelevant alternatives makes it one.
 
     Parameters
     ----------
@@ -284,15 +320,15 @@ class Diversion(Picture):
     size : int
         Consumer types, scrambled Halton.
     """
-    size = (11.5, 4.5)
+    size = (11.5, 4.8)
 
     def __init__(self, names, shares, prices, sugar, group, beta_price, size=500, **values):
         self.names, self.shares, self.prices, self.group, self.beta_price = names, shares, prices, group, beta_price
-        self.sugar = sugar
+        self.sugar, self.far = sugar, int(np.argmin(sugar))
         self.X2 = np.column_stack([np.ones(len(shares)), sugar, group])
         nodes, weights = halton(size, seed=0).nodes_and_weights(1, 3)
         self.nodes, self.weights = nodes[0], weights[0]
-        self.values = {"sigma_constant": 0.0, "sigma_sugar": 2.0, "sigma_group": 0.0, "cut": 50}
+        self.values = {"sigma_constant": 0.0, "sigma_sugar": 3.0, "sigma_group": 0.0, "cut": 50}
         super().__init__(**values)
 
     def outcome(self):
@@ -305,8 +341,9 @@ class Diversion(Picture):
         return choice_probabilities(delta, mu), market_shares(cheaper, mu, self.weights)
 
     def draw(self, figure):
-        """Bars with the logit's markers on the left, types on the right."""
-        self.left, self.right = figure.subplots(1, 2, width_ratios=(1.9, 1))
+        """Bars with the logit's markers on the left; the number above the types on the right."""
+        grid = figure.add_gridspec(2, 2, width_ratios=(1.9, 1), height_ratios=(1, 2.6))
+        self.left, number, self.right = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
         labels = [f"{name}\n{10 * x:.0f} g" for name, x in zip(self.names[1:], self.sugar[1:])] + ["outside\ngood"]
         colours = [PRODUCT if member else SECOND for member in self.group[1:]] + [OUTSIDE]
         self.bars = self.left.bar(labels, np.zeros(len(labels)), color=colours, width=0.62)
@@ -317,18 +354,27 @@ class Diversion(Picture):
         self.left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         self.left.grid(axis="x", visible=False)
         self.left.legend(loc="upper left", markerscale=0.45)
+        self.draw_number(number)
         self.draw_types(self.right)
 
+    def draw_number(self, axes):
+        """The number that matters, and what it is."""
+        axes.set_axis_off()
+        self.number = axes.text(0, 0.5, "", fontsize=22, fontweight="bold", va="center", transform=axes.transAxes)
+        self.verdict = axes.text(0.5, 0.5, "", fontsize=11, va="center", linespacing=1.35, transform=axes.transAxes)
+
     def draw_types(self, axes):
-        """Axes of the right panel: every type is a dot, and the logit's only type a cross on the ray of its odds."""
+        """Every type is a dot, and the ray holds the types with the logit's odds."""
         a, b = self.shares[self.group == 1].sum(), self.shares[self.group == 0].sum()
         far = 1 / (a + b)
-        axes.plot([0, a * far], [0, b * far], color=TRUTH, lw=1.2, ls="--", label="the logit's odds")
-        self.types, = axes.plot([], [], "o", color=FOURTH, ms=5.5, alpha=0.35, mew=0)
+        axes.plot([0, a * far], [0, b * far], color=TRUTH, lw=1.2, ls="--")
+        axes.text(a * far + 0.03, b * far, "the logit's odds", fontsize=10, va="center")
         axes.plot([0, 1], [1, 0], color=OUTSIDE, lw=1.2)
-        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), title="Each dot is a consumer type",
-                 xlabel="buys a sugary cereal (probability)", ylabel="buys a bran cereal (probability)")
-        axes.legend(loc="upper right")
+        axes.text(0.25, 0.78, "always buys a cereal", fontsize=10, color="#666666")
+        self.types, = axes.plot([], [], "o", color=FOURTH, ms=5.5, alpha=0.35, mew=0)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1),
+                 xlabel="buys a sugary cereal", ylabel="buys a bran cereal")
+        axes.set_title("Each dot: a type's probabilities", fontsize=12)
 
     def update(self, sigma_constant=None, sigma_sugar=None, sigma_group=None, cut=None):
         """Standard deviations of the three tastes, and the price cut in percent."""
@@ -337,10 +383,22 @@ class Diversion(Picture):
         P, after = self.outcome()
         lost = np.append((self.shares - after)[1:], after.sum() - self.shares.sum())
         self.diversion = lost / (after[0] - self.shares[0])
-        for bar, text, height, logit in zip(self.bars, self.texts, self.diversion, self.logit):
+        self.multiples = self.diversion / self.logit
+        for bar, text, height, logit, multiple in zip(self.bars, self.texts, self.diversion, self.logit, self.multiples):
             bar.set_height(height)
-            text.set(y=max(height, logit) + 0.012, text=f"×{height / logit:.2f}")
+            text.set(y=max(height, logit) + 0.012, text=f"×{multiple:.2f}")
         self.types.set_data(P[self.group == 1].sum(0), P[self.group == 0].sum(0))
-        twin, bran = (self.diversion / self.logit)[[0, 2]]
-        self.left.set_title(f"{self.names[0]} {self.values['cut']:.0f} % cheaper: {self.names[1]} ×{twin:.2f}, "
-                            f"{self.names[3]} ×{bran:.2f} of the logit's answer", loc="left")
+        self.say()
+
+    def say(self):
+        """The number, its verdict on IIA, and the finding above the bars."""
+        self.ratio = self.multiples[0] / self.multiples[self.far - 1]
+        holds, everywhere = np.ptp(self.multiples[:-1]) < 1e-6, np.ptp(self.multiples) < 1e-6
+        near, far = self.names[1], self.names[self.far]
+        digits = 2 if self.ratio < 10 else 1 if self.ratio < 100 else 0
+        self.number.set(text=f"×{self.ratio:.{digits}f}", color=TRUTH if holds else HIGHLIGHT)
+        self.verdict.set_text(f"part lost by {near}\nover {far}'s part\nlogit: ×1.00")
+        finding = ("all lose the same part of their buyers" if everywhere else "inside goods lose the same part, the outside good less" if holds
+                   else "IIA is broken: each rival loses a different part" if len(set(self.multiples[:-1].round(6))) == len(self.names) - 1
+                   else "IIA is broken, but holds within a group")
+        self.left.set_title(f"{self.names[0]} {self.values['cut']:.0f} % cheaper: {finding}", loc="left")

@@ -23,5 +23,6 @@ def endogeneity(**sampling):
                                    style={"description_width": "initial"}, layout=ipw.Layout(width="420px"))}
     presets = {"exogenous price": {"correlation": 0, "strength": 0.3, "N": 200},
                "strong instruments": {"correlation": 0.7, "strength": 0.3, "N": 200},
-               "weak instruments": {"correlation": 0.7, "strength": 0.02, "N": 200}}
+               "weak instruments": {"correlation": 0.7, "strength": 0.02, "N": 200},
+               "weak, five times the data": {"correlation": 0.7, "strength": 0.02, "N": 1000}}
     return live(Sampling(**sampling), controls, presets)

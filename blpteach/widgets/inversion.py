@@ -1,9 +1,9 @@
-"""Widget of lesson 02: four inversions of one market race each other."""
+"""Widget of lesson 02: five inversions of one market race each other."""
 import ipywidgets as ipw
 import numpy as np
 
 from ..integration import halton
-from ..plots.inversion import Race
+from ..plots.inversion import TASTES, Race
 from .live import live, slider
 
 OUTSIDE_SHARES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -19,7 +19,7 @@ def made_up_market(J=20, I=64, seed=2):
 
 
 def race(**market):
-    """Move the outside share, the standard deviation of tastes and the tolerance.
+    """Move the outside share, the standard deviation of tastes and the tolerance; let `exp` leave the range of numbers.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def race(**market):
     ipywidgets.VBox
     """
     controls = {"outside_share": steps("outside share", OUTSIDE_SHARES, 0.5), "sigma": slider("sigma (utils)", 2, 0, 5, 0.1, ".1f"),
-                "tolerance": steps("tolerance (change in delta)", TOLERANCES, 1e-13)}
-    presets = {"like the cereals": setting(0.5, 2.0), "the logit": setting(0.5, 0.0), "tiny outside good": setting(1e-4, 1.0),
-               "wild tastes, large outside good": setting(0.9, 5.0), "loose tolerance": setting(0.01, 2.0, 1e-4)}
+                "tolerance": steps("tolerance (change in delta)", TOLERANCES, 1e-13), "tastes": choice("tastes", list(TASTES))}
+    presets = {"the logit": setting(0.5, 0.0), "tiny outside good": setting(1e-4, 1.0), "wild tastes, large outside good": setting(0.9, 5.0),
+               "exp overflows": setting(0.5, 2.0, tastes="one type +800")}
     return live(Race(**{**made_up_market(), **market}), controls, presets)
 
 
@@ -43,6 +43,12 @@ def steps(label, values, value):
                                style={"description_width": "initial"}, layout=ipw.Layout(width="420px"))
 
 
-def setting(outside_share, sigma, tolerance=1e-13):
-    """A preset: values of the three sliders."""
-    return {"outside_share": outside_share, "sigma": sigma, "tolerance": tolerance}
+def choice(label, options):
+    """One of a few words; the arrow keys move it."""
+    return ipw.Dropdown(options=options, value=options[0], description=label, style={"description_width": "initial"},
+                        layout=ipw.Layout(width="420px"))
+
+
+def setting(outside_share, sigma, tolerance=1e-13, tastes="as drawn"):
+    """A preset: values of the controls."""
+    return {"outside_share": outside_share, "sigma": sigma, "tolerance": tolerance, "tastes": tastes}

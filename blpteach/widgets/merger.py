@@ -1,4 +1,4 @@
-"""The widget of lesson 05: two firms of one market merge."""
+"""The widget of lesson 05: two firms of one market merge, and one product tries another price."""
 import ipywidgets as ipw
 
 from ..examples import cereal
@@ -15,13 +15,13 @@ def cereal_models(market="C01Q1"):
             "logit": market_model(logit.estimate(), market)}
 
 
-def firm_choice(label, firms, value):
-    """A menu of firms."""
-    return ipw.Dropdown(options=[(f"firm {firm}", firm) for firm in firms], value=value, description=label, layout=ipw.Layout(width="200px"))
+def menu(label, options, value, width):
+    """A menu with a label."""
+    return ipw.Dropdown(options=options, value=value, description=label, style={"description_width": "initial"}, layout=ipw.Layout(width=width))
 
 
 def merger(market="C01Q1"):
-    """Choose who buys whom, and by how much the merger lowers the costs of their products.
+    """Choose who buys whom and what the merger saves; then move the price of one product along its demand curve.
 
     Parameters
     ----------
@@ -31,14 +31,14 @@ def merger(market="C01Q1"):
     -------
     ipywidgets.VBox
     """
-    models = cereal_models(market)
-    firms = sorted({int(firm) for firm in models["logit"].firm_ids})
-    controls = {"acquirer": firm_choice("acquirer", firms, 1), "target": firm_choice("target", firms, 2),
+    picture = Merger(cereal_models(market))
+    start = picture.values
+    firms = [(f"firm {firm}", int(firm)) for firm in sorted(set(picture.firm_ids))]
+    controls = {"acquirer": menu("acquirer", firms, start["acquirer"], "160px"), "target": menu("target", firms, start["target"], "150px"),
+                "demand": menu("demand", list(picture.models), start["demand"], "250px"),
+                "product": menu("demand curve of", list(picture.names), start["product"], "210px"),
                 "efficiency": slider("their costs fall by (percent)", 0.0, 0.0, 30.0, 0.5, ".1f"),
-                "demand": ipw.Dropdown(options=list(models), description="demand", layout=ipw.Layout(width="260px"))}
-    no_savings = {"efficiency": 0.0, "demand": "random coefficients"}
-    presets = {"1 buys 2": {"acquirer": 1, "target": 2, **no_savings},
-               "with 10 % efficiency": {"acquirer": 1, "target": 2, "efficiency": 10.0, "demand": "random coefficients"},
-               "small firms merge: 3 buys 4": {"acquirer": 3, "target": 4, **no_savings},
-               "1 buys 2, seen by the logit": {"acquirer": 1, "target": 2, "efficiency": 0.0, "demand": "logit"}}
-    return live(Merger(models), controls, presets)
+                "own": slider("its price moves by (percent)", 0.0, -40.0, 60.0, 1.0, ".0f")}
+    presets = {"1 buys 2": {}, "with 15 % of cost saved": {"efficiency": 15.0}, "small firms: 3 buys 4": {"acquirer": 3, "target": 4},
+               "1 buys 2, seen by the logit": {"demand": "logit"}, "and then 30 % dearer": {"own": 30.0}}
+    return live(picture, controls, {text: {**start, **values} for text, values in presets.items()})

@@ -1,24 +1,27 @@
-"""Widget of lesson 00: a price change in the logit, and the market-size assumption behind it."""
-from ..plots.miniature import PriceChange
+"""Widget of lesson 00: the market size, which nobody observes, and the results that hang on it."""
+import ipywidgets as ipw
+
+from ..plots.miniature import LARGEST, MarketSize
 from .live import live, slider
 
 
-def price_change(problem, market="C01Q1", product="F2B19", near="F2B26", far="F6B18"):
-    """Move the price of one product and the size of the market; the logit is estimated anew each time.
+def market_size(problem, buyer=1):
+    """Move the size of the market; the logit is estimated anew each time. A second slider says which firm is taken over.
 
     Parameters
     ----------
     problem : blpteach.Problem
         The cereals' logit with product effects.
-    market, product, near, far
-        As in `plots.miniature.PriceChange`.
+    buyer : firm id
+        As in `plots.miniature.MarketSize`.
 
     Returns
     -------
     ipywidgets.VBox
     """
-    controls = {"change": slider("change of the price (percent)", -50, -50, 50, 5, "+.0f"),
-                "market_size": slider("size of the market (times the table's)", 1, 0.75, 4, 0.05)}
-    presets = {"halve the price": {"change": -50, "market_size": 1}, "market twice as large": {"change": -50, "market_size": 2},
-               "market four times as large": {"change": -50, "market_size": 4}, "price up by a tenth": {"change": 10, "market_size": 1}}
-    return live(PriceChange(problem, market, product, near, far), controls, presets)
+    targets = [int(firm) for firm in sorted(set(problem.products["firm_ids"])) if firm != buyer]
+    controls = {"market_size": slider("market size (times the table's)", 1, 0.75, LARGEST, 0.05),
+                "target": ipw.SelectionSlider(options=targets, value=2, description=f"firm {buyer} takes over firm", continuous_update=True,
+                                              style={"description_width": "initial"}, layout=ipw.Layout(width="420px"))}
+    presets = {"as in the table": {"market_size": 1}, "twice as large": {"market_size": 2}, "four times": {"market_size": 4}}
+    return live(MarketSize(problem, buyer), controls, presets)

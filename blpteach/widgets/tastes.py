@@ -23,10 +23,10 @@ def diversion(**market):
     ipywidgets.VBox
     """
     controls = {"sigma_constant": slider("sigma on the constant", 0, 0, 5, 0.1),
-                "sigma_sugar": slider("sigma on sugar (per 10 g)", 2, 0, 5, 0.1),
+                "sigma_sugar": slider("sigma on sugar (per 10 g)", 3, 0, 5, 0.1),
                 "sigma_group": slider("sigma on the dummy 'sugary'", 0, 0, 5, 0.1),
                 "cut": slider("price cut (percent)", 50, 5, 75, 5, ".0f")}
-    presets = {"logit": taste(), "constant only": taste(constant=3), "group dummy": taste(group=3), "sugar": taste(sugar=3)}
+    presets = {"logit": taste(), "constant only": taste(constant=3), "group dummy": taste(group=3)}
     return live(Diversion(**{**MARKET, **market}), controls, presets)
 
 

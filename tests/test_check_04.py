@@ -1,0 +1,171 @@
+"""Exercises of lesson 04: typical wrong answers, each computed here, get their diagnosis."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import least_squares
+from scipy.stats import chi2
+
+import blpteach
+from blpteach import checks
+from blpteach.examples import cereal
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """Forget the failures of other tests."""
+    checks.failures.clear()
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return cereal()[0]
+
+
+@pytest.fixture(scope="module")
+def estimates():
+    problem, start = cereal()
+    return problem.estimate(**start, progress=False)
+
+
+@pytest.fixture(scope="module")
+def two_step():
+    problem, start = cereal()
+    return problem.estimate(start["sigma"], start["pi"], steps=2, progress=False)
+
+
+def says(exercise, answer, fragment):
+    """Whether an answer is called wrong, with this diagnosis."""
+    reply = blpteach.check(exercise, answer)
+    return reply.kind == "wrong" and fragment in str(reply)
+
+
+def column_by_column(r, R, scale):
+    """The gradient in other units, one parameter at a time."""
+    return [2 * sum(r[m] * R[m, k] * scale[k] for m in range(len(r))) for k in range(len(scale))]
+
+
+def test_gradient_in_other_units():
+    assert blpteach.check("4.1", column_by_column)
+    assert blpteach.check("4.1", lambda r, R, scale: pd.Series(2 * (R * scale).T @ r))
+    assert says("4.1", lambda r, R, scale: np.einsum("m,mk->k", 2 * r, R), "This is the gradient in theta2")
+    assert says("4.1", lambda r, R, scale: 2 * r @ (R / scale), "You divide by `scale`")
+    assert says("4.1", lambda r, R, scale: r @ (R * scale), "The 2 is missing")
+    assert says("4.1", lambda r, R, scale: -2 * r @ (R * scale), "downhill")
+    assert says("4.1", lambda r, R: 2 * R.T @ r, "will be called with (r, R, scale)")
+
+
+def test_hansens_test(estimates, two_step):
+    J = two_step.objective
+    assert blpteach.check("4.2", chi2.sf(J, 6)) and blpteach.check("4.2", np.array([1 - chi2.cdf(J, 20 - 13 - 1)]))
+    assert says("4.2", chi2.sf(estimates.objective, 6), "one-step objective")
+    assert says("4.2", chi2.sf(J, 7), "You count 13 parameters")
+    assert says("4.2", chi2.sf(J, 20), "20 degrees of freedom")
+    assert says("4.2", chi2.sf(J, 14), "14 degrees of freedom")
+    assert says("4.2", chi2.cdf(J, 6), "probability of a smaller J")
+    assert says("4.2", 100 * chi2.sf(J, 6), "percent")
+
+
+def by_regression(weights):
+    """The shortened step as a regression with P more rows: `weights(R)` (P,) on the diagonal."""
+    def step(r, R, penalty):
+        rows = np.sqrt(penalty) * np.diag(weights(R))
+        return np.linalg.lstsq(np.vstack([R, rows]), -np.r_[r, np.zeros(len(rows))])[0]
+    return step
+
+
+def test_shortened_step():
+    assert blpteach.check("4.3", by_regression(lambda R: np.linalg.norm(R, axis=0)))
+    assert says("4.3", by_regression(lambda R: np.ones(R.shape[1])), "depend on the units")
+    assert says("4.3", by_regression(lambda R: np.zeros(R.shape[1])), "bare Gauss-Newton step")
+    assert says("4.3", by_regression(lambda R: np.sqrt(np.linalg.norm(R, axis=0))), "has its square")
+    assert says("4.3", lambda r, R, penalty: -np.linalg.pinv(R) @ r / (1 + penalty), "on the whole of R'R")
+    assert says("4.3", lambda r, R, penalty: -by_regression(lambda R: np.linalg.norm(R, axis=0))(r, R, penalty), "uphill")
+
+
+def standard_error(problem, estimates, groups, columns=slice(None), place=-1):
+    """From the sandwich written out, with moments summed within groups."""
+    contributions = pd.DataFrame(problem.Z * estimates.xi[:, None])
+    contributions = (contributions - contributions.mean()).groupby(np.asarray(groups)).sum().to_numpy()
+    S, G, W = contributions.T @ contributions / problem.N, estimates.G[:, columns], estimates.W
+    bread = np.linalg.inv(G.T @ W @ G)
+    return np.sqrt(np.diag(bread @ G.T @ W @ S @ W @ G @ bread / problem.N))[place]
+
+
+def test_standard_error_by_city(problem, estimates):
+    products = problem.products
+    right = standard_error(problem, estimates, products["city_ids"])
+    assert blpteach.check("4.4", right) and blpteach.check("4.4", np.array([right]))
+    assert says("4.4", estimates.beta_se[0], "takes all rows as independent")
+    assert says("4.4", standard_error(problem, estimates, products["city_ids"], slice(13, None)), "theta2 taken as known: all 14")
+    assert says("4.4", standard_error(problem, estimates, np.arange(problem.N), slice(13, None)), "the naive standard error")
+    assert says("4.4", standard_error(problem, estimates, products["product_ids"]), "cluster by product")
+    assert says("4.4", standard_error(problem, estimates, products["market_ids"]), "cluster by market")
+    assert says("4.4", standard_error(problem, estimates, products["city_ids"], place=0), "sigma on the constant")
+    assert says("4.4", right**2, "square")
+
+
+def test_bounds(problem, estimates):
+    free = estimates.free
+    beta_map, moment_map = blpteach.concentrate(problem.X1, problem.Z, blpteach.weighting_2sls(problem.Z))
+
+    def r(theta2):
+        return moment_map @ blpteach.solve_delta(theta2, free, problem.blocks, problem.N).delta
+
+    def R(theta2):
+        return moment_map @ blpteach.solve_delta(theta2, free, problem.blocks, problem.N).jacobian
+    lower = np.r_[np.zeros(4), np.full(9, -np.inf)]
+    found = least_squares(r, free.start, R, bounds=(lower, np.inf), x_scale="jac", ftol=1e-10)
+    beta = (beta_map @ blpteach.solve_delta(found.x, free, problem.blocks, problem.N).delta)[0]
+    assert np.allclose([2 * found.cost, beta], [4.7214, -60.17], rtol=1e-3)
+    assert blpteach.check("4.5", [2 * found.cost, beta]) and blpteach.check("4.5", (2 * found.cost, beta))
+    assert says("4.5", [estimates.objective, estimates.beta[0]], "minimum without bounds")
+    assert says("4.5", [found.cost, beta], "half the sum of squares")
+    assert says("4.5", [2 * found.cost, estimates.beta[0]], "one of the minimum without bounds")
+    assert says("4.5", [beta, 2 * found.cost], "in the other order")
+    assert says("4.5", 2 * found.cost, "one number; expected shape (2,)")
+    stopped = problem.estimate(**cereal()[1], method="BFGS", options={"gtol": 0.5}, progress=False)
+    assert says("4.5", [stopped.objective, stopped.beta[0]], "stopped on the way")
+    signless = problem.evaluate(abs(estimates.sigma), estimates.pi)
+    assert says("4.5", [signless.objective, signless.beta[0]], "absolute values of sigma")
+
+
+def elasticity(problem, Gamma, beta, delta):
+    """Mean own elasticity from (5.2), market by market."""
+    own = []
+    for t in range(problem.T):
+        one = problem.blocks[0][t]
+        mu, alpha = blpteach.taste_deviations(one.X2, one.tastes, Gamma), beta + one.tastes @ Gamma[1]
+        P, p = blpteach.choice_probabilities(delta[one.index], mu), problem.prices[one.index]
+        own += list(p * ((P * (1 - P)) @ (one.weights * alpha)) / (P @ one.weights))
+    return np.mean(own)
+
+
+def test_error_of_the_mean_elasticity(problem, estimates):
+    free, V = estimates.free, estimates.covariance
+    beta_map, _ = blpteach.concentrate(problem.X1, problem.Z, blpteach.weighting_2sls(problem.Z))
+
+    def slopes(delta_of, beta_of):
+        c = np.empty(14)
+        for k in range(14):
+            step = 1e-4 * np.eye(14)[k] * max(1, abs(np.r_[estimates.theta2, estimates.beta][k]))
+            ends = []
+            for sign in (1, -1):
+                theta2, beta = (np.r_[estimates.theta2, estimates.beta] + sign * step)[:13], estimates.beta[0] + sign * step[13]
+                delta = delta_of(theta2)
+                ends.append(elasticity(problem, free.matrix(theta2), beta_of(delta, beta), delta))
+            c[k] = (ends[0] - ends[1]) / (2 * step[k])
+        return c
+
+    def anew(theta2):
+        return blpteach.solve_delta(theta2, free, problem.blocks, problem.N).delta
+    c = slopes(anew, lambda delta, beta: beta)
+    assert np.sqrt(c @ V @ c) == pytest.approx(0.125, abs=1e-3)
+    assert blpteach.check("4.6", np.sqrt(c @ V @ c))
+    assert says("4.6", abs(c[13]) * estimates.beta_se[0], "You let beta alone vary")
+    assert says("4.6", np.sqrt((c**2 * np.diag(V)).sum()), "You use the variances alone")
+    assert says("4.6", c @ V @ c, "square")
+    fixed = slopes(lambda theta2: estimates.delta, lambda delta, beta: beta)
+    assert says("4.6", np.sqrt(fixed @ V @ fixed), "You keep delta fixed")
+    again = slopes(anew, lambda delta, beta: (beta_map @ delta)[0])
+    assert says("4.6", np.sqrt(again @ V @ again), "You estimate beta anew")

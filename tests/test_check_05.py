@@ -1,0 +1,198 @@
+"""Exercises of lesson 05: typical wrong answers, computed here anew, get the diagnosis that is theirs."""
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import blpteach
+from blpteach import checks
+from blpteach.examples import cereal
+
+MARKET = "C01Q1"
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    checks.failures.clear()
+    checks.hints_given.clear()
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """Estimates, the logit's, and the tables of one market."""
+    problem, arguments = cereal()
+    estimates = problem.estimate(**arguments)
+    logit = blpteach.Problem(problem.products, linear="0 + prices", absorb="product_ids").estimate()
+    rows = (problem.products["market_ids"] == MARKET).to_numpy()
+    table = problem.products[rows]
+    return SimpleNamespace(problem=problem, estimates=estimates, logit=logit, rows=rows, names=table["product_ids"].to_numpy(),
+                           firm=table["firm_ids"].to_numpy(), p=table["prices"].to_numpy(), s=table["shares"].to_numpy(),
+                           D=estimates.diversion_ratios(MARKET), E=estimates.elasticities(MARKET))
+
+
+def reply(number, answer):
+    return str(blpteach.check(number, answer))
+
+
+# 5.1
+
+def siblings_of(lesson):
+    return [name for name in lesson.names if name.startswith("F2") and name != "F2B19"]
+
+
+def test_leavers_kept(lesson):
+    siblings, logit = siblings_of(lesson), lesson.logit.diversion_ratios(MARKET)
+    right = [table.loc["F2B19", siblings].sum() for table in (lesson.D, logit)]
+    assert blpteach.check("5.1", right) and blpteach.check("5.1", tuple(right)) and blpteach.check("5.1", np.array(right))
+    column = [table.loc[siblings, "F2B19"].sum() for table in (lesson.D, logit)]
+    assert "Row and column are exchanged" in reply("5.1", column)
+    diagonal = [table.loc["F2B19", [*siblings, "F2B19"]].sum() for table in (lesson.D, logit)]
+    assert "You counted the diagonal" in reply("5.1", diagonal)
+    others = [table.loc["F2B19"].drop("F2B19").sum() for table in (lesson.D, logit)]
+    assert "goes to another cereal, of any firm" in reply("5.1", others)
+    assert "among those who stay with cereals" in reply("5.1", [kept / stay for kept, stay in zip(right, others)])
+    assert "mean over the eight siblings" in reply("5.1", [table.loc["F2B19", siblings].mean() for table in (lesson.D, logit)])
+    assert "added up elasticities" in reply("5.1", [e.loc[siblings, "F2B19"].sum() for e in (lesson.E, lesson.logit.elasticities(MARKET))])
+    assert "percent" in reply("5.1", 100 * np.array(right))
+
+
+# 5.2
+
+def test_elasticity_of_a_firm(lesson):
+    two, E = lesson.firm == 2, lesson.E.to_numpy()
+    s = lesson.s[two]
+    assert blpteach.check("5.2", (E[np.ix_(two, two)].sum(1) * s).sum() / s.sum())
+    h, problem = 1e-5, lesson.problem
+    moved = problem.prices * np.where(lesson.rows & (problem.products["firm_ids"] == 2), 1 + h, 1)
+    after = blpteach.outcome.Outcome(lesson.estimates._demand, problem.blocks, moved).shares[lesson.rows]      # a finite difference
+    assert blpteach.check("5.2", (after[two].sum() / s.sum() - 1) / h)
+    assert "own elasticities only" in reply("5.2", (np.diag(E)[two] * s).sum() / s.sum())
+    assert "plain mean of the nine own" in reply("5.2", lesson.estimates.own_elasticities(MARKET)[two].mean())
+    assert "mean of percentages" in reply("5.2", E[np.ix_(two, two)].sum(1).mean())
+    assert "let all 24 prices rise" in reply("5.2", (E[two].sum(1) * s).sum() / s.sum())
+    assert "Rows and columns are exchanged" in reply("5.2", (E[np.ix_(two, two)].sum(0) * s).sum() / s.sum())
+    logit = lesson.logit.elasticities(MARKET).to_numpy()
+    assert "This is the logit's answer" in reply("5.2", (logit[np.ix_(two, two)].sum(1) * s).sum() / s.sum())
+    assert "sign is wrong" in reply("5.2", -(E[np.ix_(two, two)].sum(1) * s).sum() / s.sum())
+
+
+def test_elasticity_with_the_mean_alpha(lesson):
+    alpha = lesson.estimates.price_coefficients(MARKET).to_numpy()[0].mean()             # the types have equal weights
+    P = probabilities(lesson)
+    two = lesson.firm == 2
+    change = sum((np.diag(s) - np.outer(s, s)) @ (alpha * lesson.p * two) for s in P.T) / P.shape[1]
+    assert "mean of alpha in place of the types'" in reply("5.2", change[two].sum() / lesson.s[two].sum())
+
+
+def probabilities(lesson):
+    """P (24, 20) of the market, from its tables."""
+    problem, estimates = lesson.problem, lesson.estimates
+    agents = problem.agents[problem.agents["market_ids"] == MARKET]
+    X2 = np.column_stack([np.ones(24), problem.products.loc[lesson.rows, ["prices", "sugar", "mushy"]]])
+    nodes = agents[[f"nodes{k}" for k in range(4)]].to_numpy()
+    persons = agents[["income", "income_squared", "age", "child"]].to_numpy()
+    assert np.allclose(agents["weights"], 1 / len(agents))
+    V = estimates.delta[lesson.rows][:, None] + X2 @ (estimates.sigma @ nodes.T + estimates.pi @ persons.T)
+    return np.exp(V) / (1 + np.exp(V).sum(0))
+
+
+# 5.3
+
+def loops(P, weights, alpha, firm_ids, transpose=True, own_only=False):
+    """Margins, with sums written as loops."""
+    J = len(P)
+    D = np.array([[sum(w * a[l] * s[j] * ((j == l) - s[l]) for w, a, s in zip(weights, alpha.T, P.T)) for l in range(J)] for j in range(J)])
+    H = np.eye(J) if own_only else np.array([[float(f == g) for g in firm_ids] for f in firm_ids])
+    return np.linalg.inv(-H * (D.T if transpose else D)) @ (P @ weights)
+
+
+def test_lerner_indices():
+    assert blpteach.check("5.3", lambda P, weights, alpha, prices, firm_ids: loops(P, weights, alpha, firm_ids) / prices)
+    assert blpteach.check("5.3", lambda P, w, a, p, f: pd.Series(loops(P, w, a, f) / p))
+    assert "margins in dollars" in reply("5.3", lambda P, w, a, p, f: loops(P, w, a, f))
+    assert "must be transposed" in reply("5.3", lambda P, w, a, p, f: loops(P, w, a, f, transpose=False) / p)
+    assert "a firm of its own" in reply("5.3", lambda P, w, a, p, f: loops(P, w, a, f, own_only=True) / p)
+    assert "divided the margin by the cost" in reply("5.3", lambda P, w, a, p, f: loops(P, w, a, f) / (p - loops(P, w, a, f)))
+    assert "all products as one firm's" in reply("5.3", lambda P, w, a, p, f: loops(P, w, a, 0 * f) / p)
+    assert "mean over types" in reply("5.3", lambda P, w, a, p, f: loops(P, w, (a @ w)[:, None] + 0 * a, f) / p)
+    assert "give percent" in reply("5.3", lambda P, w, a, p, f: 100 * loops(P, w, a, f) / p)
+
+
+# 5.4
+
+def test_compensating_costs(lesson):
+    P, a = probabilities(lesson), lesson.estimates.price_coefficients(MARKET).to_numpy()
+    w = np.full(P.shape[1], 1 / P.shape[1])
+    merged = np.where(lesson.firm == 2, 1, lesson.firm)
+    new, old = loops(P, w, a, merged), loops(P, w, a, lesson.firm)
+    assert blpteach.check("5.4", lesson.p - new) and blpteach.check("5.4", pd.Series(lesson.p - new, lesson.names))
+    assert "the present costs" in reply("5.4", lesson.estimates.costs(MARKET))
+    assert "These are the margins" in reply("5.4", new)
+    assert "wrong direction" in reply("5.4", lesson.p - old + (new - old))
+    assert "fall of each cost in percent" in reply("5.4", 100 * (new - old) / (lesson.p - old))
+    assert "one firm of all five" in reply("5.4", lesson.p - loops(P, w, a, np.ones(24)))
+    assert "expected (24,)" in reply("5.4", (lesson.p - new)[merged == 1])
+
+
+# 5.5
+
+def test_merger_with_a_saving(lesson):
+    problem, estimates = lesson.problem, lesson.estimates
+    merging = problem.products["firm_ids"].isin([1, 2]).to_numpy()
+    costs, before = estimates.costs(), estimates.consumer_surplus()
+
+    def cents(**arguments):
+        return 100 * (estimates.counterfactual(**arguments).consumer_surplus() - before).mean()
+    saved = np.where(merging, 0.95, 1) * costs
+    right = cents(firm_ids={2: 1}, costs=saved)
+    assert blpteach.check("5.5", right) and blpteach.check("5.5", pd.Series([right]))
+    assert "merger without a saving" in reply("5.5", cents(firm_ids={2: 1}))
+    assert "costs of all products" in reply("5.5", cents(firm_ids={2: 1}, costs=0.95 * costs))
+    assert "costs of firm 2 only" in reply("5.5", cents(firm_ids={2: 1}, costs=np.where(problem.products["firm_ids"] == 2, 0.95, 1) * costs))
+    assert "nobody merged" in reply("5.5", cents(costs=saved))
+    assert "sum over the 94 markets" in reply("5.5", 94 * right)
+    assert "sign is wrong" in reply("5.5", -right) and "a fraction where percent" in reply("5.5", right / 100)
+
+
+def test_merger_with_a_wrong_price_or_a_wrong_consumer(lesson):
+    problem, estimates = lesson.problem, lesson.estimates
+    merging = problem.products["firm_ids"].isin([1, 2]).to_numpy()
+    saved = np.where(merging, 0.95, 1) * estimates.costs()
+    new = estimates.counterfactual(firm_ids={2: 1}, costs=saved).prices
+    owners = blpteach.outcome.Outcome(estimates._demand, problem.blocks, problem.prices, problem.products["firm_ids"].replace(2, 1).to_numpy())
+    once = saved + (problem.prices - owners.costs())
+    priced_once = blpteach.outcome.Outcome(estimates._demand, problem.blocks, once)
+    assert "Margins were recomputed once" in reply("5.5", 100 * (priced_once.consumer_surplus() - estimates.consumer_surplus()).mean())
+    by_market = problem.products["market_ids"].to_numpy()
+
+    def log_sum(delta):
+        return pd.Series(np.exp(delta)).groupby(by_market).sum().pipe(np.log1p)
+    utils = log_sum(estimates.delta + estimates.beta[0] * (new - problem.prices)) - log_sum(estimates.delta)
+    assert "surplus of the mean consumer" in reply("5.5", 100 * utils.mean() / -estimates.beta[0])
+    baskets = pd.Series(problem.shares * (problem.prices - new)).groupby(by_market).sum()
+    assert "old baskets cost more" in reply("5.5", 100 * baskets.mean())
+
+
+# 5.6
+
+def test_first_to_leave():
+    def right(P, weights, alpha, j):
+        terms = [w * a * s * (1 - s) for w, a, s in zip(weights, alpha[j], P[j])]
+        return [term / sum(terms) for term in terms]
+    assert blpteach.check("5.6", right) and blpteach.check("5.6", lambda P, w, a, j: np.array(right(P, w, a, j)))
+    assert "These are the buyers" in reply("5.6", lambda P, w, a, j: w * P[j] / (P[j] @ w))
+    assert "absolute value of alpha" in reply("5.6", lambda P, w, a, j: right(P, w, abs(a), j))
+    assert "`alpha_ij` is missing" in reply("5.6", lambda P, w, a, j: right(P, w, 1 + 0 * a, j))
+    assert "own weights `w_i` are missing" in reply("5.6", lambda P, w, a, j: right(P, 1 + 0 * w, a, j))
+    assert "`1 - s_ij` is missing" in reply("5.6", lambda P, w, a, j: w * a[j] * P[j] / (w * a[j] * P[j]).sum())
+    assert "Divide by their sum" in reply("5.6", lambda P, w, a, j: w * a[j] * P[j] * (1 - P[j]))
+
+
+def test_leavers_make_diversion_an_average_of_second_choices(lesson):
+    P, a = probabilities(lesson), lesson.estimates.price_coefficients(MARKET).to_numpy()
+    j, weights = 13, np.full(P.shape[1], 1 / P.shape[1])
+    first = checks.find("5.6").right(P, weights, a, j)
+    choices = P @ (first / (1 - P[j]))
+    choices[j] = ((1 - P.sum(0)) / (1 - P[j])) @ first
+    assert choices == pytest.approx(lesson.D.to_numpy()[j])
