@@ -10,3 +10,8 @@ def listing(items, most=5):
     items = [str(item) for item in items]
     more = len(items) - most
     return ", ".join(items[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def counted(number, noun):
+    """A number and its noun: `1 market`, `94 markets`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

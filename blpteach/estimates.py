@@ -4,7 +4,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from .errors import listing
+from .errors import counted, listing
 from .gmm import moment_jacobian, sandwich, weighting_matrix
 from .outcome import Demand, Outcome
 
@@ -191,7 +191,7 @@ class Estimates(Outcome):
         p, steps = self.problem, max(start.step for start in self.starts)
         head = [f"{'Random-coefficients logit' if p.K2 else 'Logit'}: {p.N} products, {p.T} markets, {p.M} moments; "
                 f"{'two' if steps == 2 else 'one'}-step GMM, {self.errors} standard errors",
-                f"objective {self.objective:.7g} after {self.evaluations} evaluation(s)", ""]
+                f"objective {self.objective:.7g} after {counted(self.evaluations, 'evaluation')}", ""]
         beta = pd.DataFrame({"beta": self.beta}, p.X1_names), pd.DataFrame({"beta": self.beta_se}, p.X1_names)
         tables = [layout("mean tastes", *beta)] + ([layout("random coefficients", *self._random_frames())] if p.K2 else [])
         return "\n".join(head + tables + [self.verdict()])

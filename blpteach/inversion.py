@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import InputError, listing
+from .errors import InputError, counted, listing
 from .utility import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, log_shares,
                       log_sum_exp, log_weighted_probabilities, market_shares)
 
@@ -40,8 +40,8 @@ class Inversion:
 
     def __repr__(self):
         failed = np.size(self.converged) - np.count_nonzero(self.converged)
-        state = f"{failed} markets NOT converged" if failed else "converged"
-        return f"Inversion of {np.size(self.converged)} markets by {self.method}: {state} after {self.iterations} iterations"
+        state = f"{counted(failed, 'market')} NOT converged" if failed else "converged"
+        return f"Inversion of {counted(np.size(self.converged), 'market')} by {self.method}: {state} after {counted(self.iterations, 'iteration')}"
 
 
 # The object of the step: a map whose fixed point is delta ------------------------------------------------------------------

@@ -124,6 +124,29 @@ def imports():
     print(f"{'import blpteach against numpy, scipy.optimize and pandas':<58}{whole:>12.3f}{base:>12.3f}{whole / base:>9.2f}")
 
 
+def redraws():
+    """Milliseconds from a slider's move to the new picture, in the kernel: median and slowest of twenty moves of each widget."""
+    from importlib import import_module
+
+    from blpteach.examples import EXAMPLES
+    problem, start = EXAMPLES["cereal"]()
+    print(f"\n{'redraw of a widget (milliseconds)':<58}{'median':>12}{'slowest':>12}")
+    for lesson, module, name in WIDGETS:
+        box = getattr(import_module(f"blpteach.widgets.{module}"), name)()
+        for label, control in box.controls.items():
+            if hasattr(control, "step") and hasattr(control, "min"):
+                times = [one_move(control) for _ in range(20)]
+                print(f"{f'lesson {lesson}, {name}: {label}':<58}{1e3 * np.median(times):>12.0f}{1e3 * max(times):>12.0f}", flush=True)
+
+
+def one_move(slider):
+    """Seconds that one step of a slider takes, there and back in turn."""
+    step = slider.step if slider.value + slider.step <= slider.max else -slider.step
+    begin = time.perf_counter()
+    slider.value += step
+    return time.perf_counter() - begin
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["growth"]:
         growth_of(int(sys.argv[2]))

@@ -1094,7 +1094,7 @@ assert max(list(gains.values())[:2]) < 1e-9 and gains["old prices, new owners"] 
 # %%
 from blpteach.widgets.merger import cereal_models, merger
 
-models = cereal_models(market)
+models = cereal_models("C01Q1")
 Merger(models, acquirer=1, target=2)
 
 # %% [markdown]
