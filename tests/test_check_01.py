@@ -60,14 +60,16 @@ def test_shares_by_gauss_hermite(economy):
     nodes, weights = np.polynomial.hermite_e.hermegauss(20)
     weights = weights / weights.sum()
 
-    def shares(sigma, weights=weights, nodes=nodes):
-        return plain_probabilities(DELTA_LOGIT, sigma * np.outer(SUGAR, nodes)) @ weights
+    def shares(sigma, weights=weights, nodes=nodes, delta=DELTA_LOGIT):
+        return plain_probabilities(delta, sigma * np.outer(SUGAR, nodes)) @ weights
     right("1.2", 100 * shares(2), pd.Series(100 * shares(2), NAMES))
     draws = economy[0][:, 1]
     right("1.2", 100 * shares(2, np.full(500, 1 / 500), draws))                  # another good rule is right too
     assert "equal weights" in told("1.2", 100 * shares(2, np.full(20, 1 / 20)))
     assert "average type" in told("1.2", 100 * np.exp(DELTA_LOGIT) / (1 + np.exp(DELTA_LOGIT).sum()))
     assert "2 for the variance" in told("1.2", 100 * shares(np.sqrt(2)))
+    assert "standard deviation is missing" in told("1.2", 100 * shares(1))
+    assert "at the logit's, `delta_logit`" in told("1.2", 100 * shares(2, delta=economy[3]))
     assert "constant is random as well" in told("1.2", 100 * plain_probabilities(DELTA_LOGIT, economy[2]).mean(1))
     assert "fraction where percent" in told("1.2", shares(2))
     assert "outside good" in told("1.2", np.append(100 * shares(2), 100 - 100 * shares(2).sum()))
@@ -99,6 +101,9 @@ def test_second_choices(economy):
     step = np.eye(6)[0] * 1e-6
     change = plain_probabilities(delta - step, mu).mean(1) - plain_probabilities(delta + step, mu).mean(1)
     assert "tiny change" in told("1.4", change[1:] / -change[0])
+    assert "two expectations apart" in told("1.4", (P[1:] * P[0]).sum(1) / (P[0] * (1 - P[0])).sum())
+    assert "buy nothing" in told("1.4", answer / answer.sum())
+    assert "other way" in told("1.4", (P[1:] * P[0]).sum(1) / P[1:].sum(1))
     assert "inside the expectation" in told("1.4", (P[1:] * P[0]).sum(1) / P[0].sum())
     assert "all consumers" in told("1.4", (P[1:] / (1 - P[0])).mean(1))
     assert "own share" in told("1.4", after / before[1:] - 1)
@@ -113,6 +118,7 @@ def test_diversion_with_a_constant_and_a_dummy():
     assert "ignores the survey" in told("1.5", SHARES[1:] / 0.9)
     assert "split equally" in told("1.5", [0.25, 0.25, 1 / 15, 1 / 15, 1 / 15])
     assert "counted Stars" in told("1.5", [0.5 * 0.08 / 0.23, 0.5 * 0.05 / 0.23, *answer[2:]])
+    assert "shares as they stand" in told("1.5", [*0.5 * SHARES[1:3], *0.2 * SHARES[3:]])
     assert "sum to one" in told("1.5", np.array(answer) / 0.7)
 
 
@@ -138,6 +144,8 @@ def test_slope_of_log_shares():
     assert "exchanged" in told("1.6", lambda P, B, X2, tastes, k, l: by_loops(P, B, X2, tastes, l, k))
     assert "apart" in told("1.6", lambda P, B, X2, tastes, k, l: (B @ tastes[:, l]) * (X2[:, k] - B @ P.T @ X2[:, k]))
     assert "equal weights" in told("1.6", lambda P, B, X2, tastes, k, l: by_loops(P, np.full(B.shape, 0.25), X2, tastes, k, l))
+    assert "needs `B`" in told("1.6", lambda P, B, X2, tastes, k, l: by_loops(P, P, X2, tastes, k, l))
+    assert "Only m = j" in told("1.6", lambda P, B, X2, tastes, k, l: (B * (1 - P) * tastes[:, l]).sum(1) * X2[:, k])
     assert "sign is wrong" in told("1.6", lambda P, B, X2, tastes, k, l: -by_loops(P, B, X2, tastes, k, l))
 
 

@@ -63,7 +63,8 @@ def test_elastic_demand_everywhere(autos):
     reach = products["prices"] * (1 - products["shares"])
     assert blpteach.check("3.1", -1 / reach.min()) and blpteach.check("3.1", np.array([-0.29470]))
     says("3.1", -1 / reach.max(), "only the dearest car")
-    says("3.1", -1 / reach.mean(), "average")
+    says("3.1", -1 / reach.mean(), "Most rows")
+    assert (reach < reach.mean()).mean() > 0.6                  # what that reply says
     says("3.1", -1 / reach.median(), "median row")
     says("3.1", -reach.min(), "divide")
     says("3.1", 1 / reach.min(), "sign is wrong")
@@ -79,6 +80,8 @@ def test_product_and_market_effects(cereal):
                                 (ols(y, price, one), -28.950, "Product effects, but price not instrumented"),
                                 (tsls(y, price, one, z), -30.098, "product effects alone"),
                                 (tsls(y, price, dummies(market), z), None, "market effects alone"),
+                                (tsls(residuals(both, y), residuals(both, price), np.zeros((len(y), 1)), z), None, "as they stand in the table"),
+                                (tsls(residuals(both, y), residuals(both, price), np.zeros((len(y), 1)), residuals(one, z)), None, "Instruments included"),
                                 (tsls(y, price, np.ones((len(y), 1)), z), None, "No effects at all")):
         assert known is None or abs(answer - known) < 1e-3
         says("3.2", answer, text)
@@ -100,6 +103,9 @@ def test_firm_effects(autos):
     assert np.allclose(right, [-0.0675, -0.0815, -0.0886], atol=1e-4) and blpteach.check("3.3", right) and blpteach.check("3.3", list(right))
     assert blpteach.check("3.3", pd.Series(right, ["least squares", "one-step", "two-step"]))
     says("3.3", [*slopes(constant), problem(None).estimate(steps=2).beta[-1]], "without firm effects")
+    says("3.3", [right[0], slopes(constant)[1], problem(None).estimate(steps=2).beta[-1]], "Only the first has firm effects")
+    own = blpteach.Problem(products, linear="0 + hpwt + air + mpd + space + prices", absorb="firm_ids", instruments=["prices"])
+    says("3.3", [own.estimate().beta[0], problem().estimate().beta[0], problem().estimate(steps=2).beta[0]], "power")
     says("3.3", [right[0]] * 3, "price is not instrumented in any of the three")
     says("3.3", [*right[:2], right[1]], "one-step estimate again")
     says("3.3", [*right[:2], problem(clusters=None).estimate(steps=2).beta[-1]], "robust, not clustered")
@@ -128,6 +134,19 @@ def classical(y, X, Z, clusters):
     return np.sqrt(np.var(xi) * np.diag(np.linalg.inv(fitted.T @ fitted)))
 
 
+def stata(y, X, Z, clusters, rows=True):
+    """Clustered, with the small-sample factor of other programs."""
+    C, (N, K) = len(np.unique(clusters)), X.shape
+    return standard_errors(y, X, Z, clusters, scale=C / (C - 1) * ((N - 1) / (N - K) if rows else 1))
+
+
+def cluster_means(y, X, Z, clusters):
+    """Contributions averaged within clusters, then squared and added."""
+    A = np.linalg.inv(X.T @ Z @ np.linalg.inv(Z.T @ Z) @ Z.T @ X) @ X.T @ Z @ np.linalg.inv(Z.T @ Z)
+    h = pd.DataFrame(Z * (y - X @ A @ Z.T @ y)[:, None]).groupby(clusters).mean().to_numpy()
+    return np.sqrt(np.diag(A @ h.T @ h @ A.T))
+
+
 def bread_only(y, X, Z, clusters):
     """W in place of S in the sandwich."""
     N, W = len(y), np.linalg.inv(Z.T @ Z / len(y))
@@ -139,6 +158,10 @@ def bread_only(y, X, Z, clusters):
 @pytest.mark.parametrize("function, text", [
     (lambda *a: standard_errors(*a, summed=False), "Robust, not clustered"),
     (classical, "Classical standard errors"),
+    (lambda y, X, Z, c: classical(y, X, Z, c) * np.sqrt(len(y) / (len(y) - X.shape[1])), "N - K is a small-sample factor"),
+    (stata, "`C / (C - 1) * (N - 1) / (N - K)`"),
+    (lambda *a: stata(*a, rows=False), "`C / (C - 1)` with"),
+    (cluster_means, "averaged within clusters"),
     (lambda y, *a: standard_errors(y, *a, scale=len(y)), "division by N at the end of (3.9) is missing"),
     (lambda y, *a: standard_errors(y, *a, scale=1 / len(y)**2), "division by N is forgotten in G"),
     (lambda y, X, Z, c: standard_errors(y, X, Z, c, scale=len(y) / len(np.unique(c))), "number of clusters"),
@@ -164,7 +187,7 @@ def test_observations_for_an_f_of_ten():
     right = 36 * 49                                             # lambda over 0.02/0.98
     assert blpteach.check("3.5", right) and blpteach.check("3.5", 1764.0)
     for answer, text in ((40 * 49, "The one is forgotten"), (36 * 50, "whole"), (9 * 49, "M is forgotten"), (10 * 49, "M and the one are forgotten"),
-                         (36 / 49, "upside down")):
+                         (36 / 49, "upside down"), (36, "This is lambda")):
         says("3.5", answer, text)
 
 
@@ -191,6 +214,8 @@ def first_stage_alone(p, Z):
     (with_weights(lambda p, Z: Z.T @ p / (Z.T @ p).sum()), "Multiply by the coefficients of the first stage"),
     (with_weights(lambda p, Z: np.linalg.inv(Z.T @ Z) @ Z.T @ p * (Z.T @ p)), "don't sum to one"),
     (lambda d, p, Z: np.array([Z.T @ d / (Z**2).sum(0), one_at_a_time(d, p, Z)[1]]), "reduced forms"),
+    (lambda d, p, Z: np.array([Z.T @ p / (Z.T @ d), one_at_a_time(d, p, Z)[1]]), "upside down"),
+    (lambda d, p, Z: np.array([np.linalg.solve(Z.T @ Z, Z.T @ d) / np.linalg.solve(Z.T @ Z, Z.T @ p), one_at_a_time(d, p, Z)[1]]), "One at a time"),
     (lambda d, p, Z: one_at_a_time(d, p, Z)[[1, 0]], "rows are exchanged"),
     (lambda d, p, Z: one_at_a_time(d, p, Z).T, "It is the transpose")])
 def test_wrong_averages(function, text):

@@ -132,6 +132,13 @@ def test_losses_show_what_they_are_given():
     assert np.isnan(picture.square.get_ydata()).all() and picture.axes.get_xlim()[0] > -1
 
 
+@pytest.mark.parametrize("part, event", [(0.5, "at half price"), (0.75, "25 % cheaper"), (1.2, "20 % dearer")])
+def test_losses_name_the_change_of_price(part, event):
+    picture = plots.Losses(10 * SUGAR[1:], MARKET["names"][1:], "Stars", part=part, logit=0.25)
+    assert picture.axes.get_title(loc="left") == f"Stars {event}: every rival loses 25 %"
+    assert [text.get_text() for text in picture.axes.get_legend().get_texts()] == ["logit", "each rival"]
+
+
 def test_losses_show_the_outside_good_and_hollow_points():
     lost, hollow = np.array([0.4, 0.3, 0.2, 0.1, 0.15]), [True, False, False, True, False]
     picture = plots.Losses(10 * SUGAR[1:], MARKET["names"][1:], "Stars", hollow=("cheap", hollow), logit=0.2, tastes=lost, outside=0.12)

@@ -1,5 +1,7 @@
 """Lesson 04's pictures say what estimations say, and its widget shows where searches stop."""
 
+from threading import Thread
+
 import numpy as np
 import pytest
 
@@ -114,6 +116,17 @@ def test_the_valley_shows_a_path_and_names_stops(landscape, problem, estimates):
 def test_only_what_moves_is_drawn_anew_and_the_picture_is_the_same(landscape, box):
     fresh = plots.TwoNevos(landscape, search="BFGS", start=-25, tolerance=0.01)
     assert box.picture.moved(search="BFGS", start=-25, tolerance=0.01) == fresh.png()
+
+
+def test_two_threads_do_not_draw_into_each_other(box):
+    moves = [{"search": "BFGS", "start": -1.2, "tolerance": tolerance} for tolerance in (0.5, 1e-5)]
+    expected, found = [box.picture.moved(**move) for move in moves], [[], []]
+    threads = [Thread(target=lambda k=k: found[k].extend(box.picture.moved(**moves[k]) for _ in range(6))) for k in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [set(pictures) for pictures in found] == [{picture} for picture in expected]
 
 
 def test_histograms_are_those_of_types_and_of_purchases(problem, estimates):

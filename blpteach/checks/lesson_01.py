@@ -47,11 +47,11 @@ def demand_of_fans(per_fan):
 
 # 1.2 Market shares by Gauss-Hermite, in percent
 
-def percent_shares(sigma=2.0, forget_weights=False):
-    """Shares at the logit's delta with a random taste for sugar, in percent, (6,)."""
+def percent_shares(sigma=2.0, delta=DELTA_LOGIT, forget_weights=False):
+    """Shares at the logit's delta, or another, with a random taste for sugar, in percent, (6,)."""
     nodes, weights = (array[0] for array in gauss_hermite(20).nodes_and_weights(1, 1))
     weights = np.full(20, 1 / 20) if forget_weights else weights
-    return 100 * market_shares(DELTA_LOGIT, sigma * np.outer(SUGAR, nodes[:, 0]), weights)
+    return 100 * market_shares(delta, sigma * np.outer(SUGAR, nodes[:, 0]), weights)
 
 
 def inverted_percent_shares():
@@ -123,6 +123,17 @@ def tiny_diversion():
     return -change[1:] / change[0]
 
 
+def among_cereals():
+    """Second choices of those who stay with cereals, (5,)."""
+    return normalised(second_choices())
+
+
+def the_other_way_round():
+    """How likely the buyers of each rival are to buy Stars, (5,)."""
+    _, _, P, B, _, _ = market()
+    return B[1:] @ P[0]
+
+
 def not_spread_out():
     """What the buyers of Stars bought otherwise, (5,)."""
     _, _, P, B, _, _ = market()
@@ -183,6 +194,16 @@ def equal_buyers(P, B, X2, tastes, k, l):
     return taste_slope(P, np.full_like(B, 1 / B.shape[1]), X2, tastes, k, l)
 
 
+def probabilities_for_buyers(P, B, X2, tastes, k, l):
+    """Summed with the probabilities in place of the buyers."""
+    return taste_slope(P, P, X2, tastes, k, l)
+
+
+def own_probability_only(P, B, X2, tastes, k, l):
+    """Only m = j in the sum over m."""
+    return X2[:, k] * ((B * (1 - P)) @ tastes[:, l])
+
+
 EXERCISES = {
     "1.1": Exercise(
         what="six fractions between 0 and 1, one a product", right=fraction_of_fans,
@@ -205,16 +226,19 @@ EXERCISES = {
                     lambda: percent_shares(forget_weights=True)),
             Mistake("These are the shares without random tastes, or after inverting them. Hold `delta_logit` and average the probabilities over nodes; "
                     "the probability of the average type is not the average probability.", inverted_percent_shares),
+            Mistake("You took `delta`, which was inverted with random tastes. The exercise holds the mean utilities at the logit's, `delta_logit`.",
+                    lambda: percent_shares(delta=market()[0])),
+            Mistake("The standard deviation is missing, or 1 in your formula. It is 2: `mu = 2 * sugar * nu`.", lambda: percent_shares(1.0)),
             Mistake("This takes 2 for the variance. It is the standard deviation: `mu = 2 * sugar * nu`.", lambda: percent_shares(np.sqrt(2))),
             Mistake("This takes 4 for the standard deviation, the square of the right one: `mu = 2 * sugar * nu`.", lambda: percent_shares(4.0)),
             Mistake("Here the taste for the constant is random as well. The exercise has one random taste, for sugar.", both_tastes_percent_shares)),
         hints=("First `mu`, shape (6, 20): the outer product of `sugar` and the nodes, times 2.",
                "`blpteach.market_shares(delta_logit, mu, weights)` with the 20 weights of the rule, shape (20,), times 100."),
-        insight="Sugar alone nearly does what both tastes did: with the mean utilities held, the twins gain half of their share and bran loses."),
+        insight="Sugar alone nearly does what both tastes did: with the mean utilities held, the twins sell half as much again, and the bran cereals lose."),
     "1.3": Exercise(
         what="a function with the distribution of types, shape (I,), that sums to one", right=who_buys, inputs=random_purchases,
         mistakes=(
-            Mistake("The weights are forgotten: a type that is rare also buys rarely. Multiply the probabilities by `weights` before you divide by the total.",
+            Mistake("The weights are forgotten: of two types with the same probability, the larger one has more buyers. Multiply the probabilities by `weights` before you divide by the total.",
                     without_weights),
             Mistake("You average the buyers of the single products, so that each product counts the same. A product with many buyers must count more: "
                     "add probabilities first and normalise once.", mean_of_buyers),
@@ -229,8 +253,13 @@ EXERCISES = {
         what="five fractions of the buyers of Stars, one a rival", right=second_choices,
         mistakes=(
             Mistake("This is the logit's answer, proportional to share. Here every type splits in proportion to its *own* probabilities.", lambda: LOGIT),
-            Mistake("This is the diversion ratio for a tiny change. When Stars disappears all its buyers must choose anew, not only those who were about to leave.",
+            Mistake("This is the diversion ratio for a tiny change, which is also E[s_ik | buys 1] / (1 - E[s_i1 | buys 1]), two expectations apart. "
+                    "When Stars disappears all its buyers must choose anew, not only those who were about to leave: the fraction stands inside one expectation.",
                     tiny_diversion),
+            Mistake("These sum to one: they are fractions of those who buy another cereal now. The question is for fractions of all who bought Stars, "
+                    "and some of them buy nothing.", among_cereals),
+            Mistake("This is how likely the buyers of each rival are to buy Stars. The question goes the other way, from Stars to the rivals: "
+                    "average over the buyers of Stars, `B[0]`.", the_other_way_round),
             Mistake("This is what the buyers of Stars would buy with their probabilities as they are, E[s_ik | buys 1]. Without Stars a type's other probabilities "
                     "grow by 1 / (1 - s_i1), inside the expectation.", not_spread_out),
             Mistake("This averages s_ik / (1 - s_i1) over all consumers. Only the buyers of Stars have to choose anew: average with `B[0]`.", everybodys_choices),
@@ -250,6 +279,8 @@ EXERCISES = {
                     lambda: np.array([0.25, 0.25, 0.2 / 3, 0.2 / 3, 0.2 / 3])),
             Mistake("You counted Stars among the sugary cereals that its leavers can go to: divide by the shares of Loops and Pops alone.",
                     lambda: np.append(0.5 * SHARES[1:3] / SHARES[:3].sum(), 0.2 * normalised(SHARES[3:]))),
+            Mistake("You multiplied by the shares as they stand. Within a group the parts must sum to one: divide each share by the sum of the rivals' shares in its group.",
+                    lambda: np.append(0.5 * SHARES[1:3], 0.2 * SHARES[3:])),
             Mistake("These fractions sum to one: they are of those who stay with cereals. The question is for fractions of all who leave Stars.",
                     lambda: diversion_by_group() / 0.7)),
         hints=("Take one type. In which proportions does it split its purchases among the sugary cereals? Does its taste for the group matter for that?",
@@ -265,8 +296,12 @@ EXERCISES = {
             Mistake("You averaged tastes and characteristics apart. The product stands inside the expectation: the expectation of a product is not the product of "
                     "expectations.", averaged_apart),
             Mistake("`k` and `l` are exchanged: `k` is the characteristic, a column of `X2`; `l` is the taste, a column of `tastes`.", exchanged),
+            Mistake("You summed with `P` where the expectation over the buyers of j needs `B`: probabilities of buying don't sum to one over types, and "
+                    "the weights of the types are missing.", probabilities_for_buyers),
+            Mistake("Only m = j stands in your sum over m. A change in tastes moves the utility of every product, so the sum runs over all of them.",
+                    own_probability_only),
             Mistake("You averaged over all types with equal weights. The expectation is over the buyers of j: use the rows of `B`.", equal_buyers)),
         hints=("Each type's expected characteristic is `X2[:, k] @ P`, shape (I,). The outside good adds zero.",
                "Two expectations over buyers: `X2[:, k] * (B @ v)`, less `B @` of `v` times the expected characteristic, with `v = tastes[:, l]`."),
-        insight="More dispersed tastes help the products at the ends, whose buyers find little like them elsewhere. Lesson 02 makes d(delta)/d(theta2) of this slope."),
+        insight="More dispersed tastes for sugar help a product whose enthusiasts find less sugar elsewhere: here the twins. Bran and even Wheat lose. Lesson 02 makes d(delta)/d(theta2) of this slope."),
 }

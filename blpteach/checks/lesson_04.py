@@ -146,7 +146,7 @@ EXERCISES = {
                   Mistake("The sign is wrong. This points downhill, as a step does; the gradient points uphill, `+2 R'r`.",
                           lambda r, R, scale: -2 * scale * (R.T @ r))),
         hints=("Begin with (4.4). What is the derivative of theta2[k] in eta[k]?",
-               "The chain rule: dq/deta[k] = dq/dtheta2[k] * dtheta2[k]/deta[k]. (4.4) has the first factor, the task the other."),
+               "The chain rule: dq/deta[k] = dq/dtheta2[k] * dtheta2[k]/deta[k]. (4.4) is the first factor, the other is given."),
         insight="A gradient has the units of one over a parameter: choose the units and you can make any element as small as "
                 "you like, at the same point.",
         inputs=lambda rng: {**small_case(rng), "scale": np.array([10.0, 0.1]) * rng.integers(1, 5, 2)}),
@@ -231,7 +231,7 @@ EXERCISES = {
                   Mistake("The right numbers, in the other order: objective first.",
                           lambda: [price_coefficient(bounded()[0]), bounded()[1]]),
                   Mistake("The search stopped on the way, where the gradient is small and no minimum is: the optimizer's "
-                          "stopping rule was too loose. Leave `gtol` at its default, or use `least_squares` with `x_scale=\"jac\"`.",
+                          "stopping rule was too loose. Keep the default `gtol`, or use `least_squares` with `x_scale=\"jac\"`.",
                           lambda: [stopped().objective, stopped().beta[0]])),
         hints=("`bounds=(lower, upper)`: lower is 0 for the first four elements of theta2 and `-np.inf` for the others.",
                "After the search, find delta at `bounded.x`, put it into the order of the table with `block.index`, and "

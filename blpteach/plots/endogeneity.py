@@ -176,7 +176,7 @@ class Units(Picture):
         self.lines = {"identity": self.axes.semilogx(self.factors, 0 * self.factors, "o--", color=HIGHLIGHT, ms=4, label="W = identity")[0],
                       "2sls": self.axes.semilogx(self.factors, 0 * self.factors, "s-", color=PRODUCT, ms=4, label="W = (Z'Z/N)⁻¹")[0]}
         self.axes.axhline(0, color=TRUTH, lw=1)
-        self.axes.set(ylabel="price coefficient (utils)", xlim=(8e-4, 1.2e3))
+        self.axes.set(ylabel="price coefficient\n(utils per 1000 dollars)", xlim=(8e-4, 1.2e3))
         self.axes.legend(loc="upper right")
 
     def estimate(self, factor):

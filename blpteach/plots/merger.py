@@ -312,7 +312,7 @@ class Merger(Picture):
     # What moves ------------------------------------------------------------------------------------------------------------
 
     def outcome(self):
-        """Prices (J,) after the merger, and in cents a possible serving the change of consumer surplus and of each product's profit."""
+        """Prices and costs (J,) after the merger; changes of surplus and of each product's profit, in cents a possible serving."""
         v, model = self.values, self.models[self.values["demand"]]
         merging = np.isin(self.firm_ids, (v["acquirer"], v["target"]))
         costs = model.costs * np.where(merging, 1 - v["efficiency"] / 100, 1)
@@ -333,15 +333,19 @@ class Merger(Picture):
         return np.where(self.firm_ids == self.values["target"], self.values["acquirer"], self.firm_ids)
 
     def update(self, **values):
-        """The merger of `target` into `acquirer` with costs lower by `efficiency` percent, under a `demand` model; then `product` leaves its new price by `own` percent."""
+        """The merger of `target` into `acquirer` with costs lower by `efficiency` percent, under a `demand` model.
+
+        After it `product` leaves its new price by `own` percent, alone.
+        """
         self.values.update(values)
         model, merging = self.models[self.values["demand"]], np.isin(self.firm_ids, (self.values["acquirer"], self.values["target"]))
         prices, costs, surplus, profits = self.outcome()
         self.change = 100 * (prices / model.prices - 1)
         self.headline.set_text(f"{self.deed()}: consumers {verdict(surplus)}")
-        self.numbers.set_text(f"prices: merging firms {signed(self.change[merging].mean(), 1)} %, "
+        who = "merging firms" if len(set(self.firm_ids[merging])) > 1 else f"firm {self.values['acquirer']}"
+        self.numbers.set_text(f"prices: {who} {signed(self.change[merging].mean(), 1)} %, "
                               f"rivals {signed(self.change[~merging].mean(), 1)} %\n"
-                              f"profits (cents): merging firms {signed(profits[merging].sum(), 3)}, "
+                              f"profits (cents): {who} {signed(profits[merging].sum(), 3)}, "
                               f"rivals {signed(profits[~merging].sum(), 3)}\n"
                               f"consumers and firms together: {signed(surplus + profits.sum(), 3)} cents")
         self.move_bars()
@@ -375,7 +379,7 @@ class Merger(Picture):
     def move_curve(self, model, prices, costs):
         """The product's demand at its rivals' old and new prices, and what a price of its own does."""
         j, product = list(self.names).index(self.values["product"]), self.values["product"]
-        grid = model.prices[j] * np.linspace(0.55, 1.9, self.STEPS)
+        grid = model.prices[j] * np.linspace(0.42, 1.95, self.STEPS)
         for curve, others in zip(self.curves, (model.prices, prices)):
             curve.set_data(100 * model.shares(with_price(others, j, grid))[:, j], 100 * grid)
         own = prices[j] * (1 + self.values["own"] / 100)

@@ -1,5 +1,6 @@
 """Pictures of lesson 04: how searches descend, the valley that some stop in, who minds the price, the halved price once more."""
 import io
+from threading import RLock
 
 import matplotlib
 import numpy as np
@@ -532,7 +533,8 @@ class TwoNevos(Picture):
     starts = (-1.2, -5, -10, -15, -20, -25, -30, -35, -40)
 
     def __init__(self, landscape, **values):
-        self.landscape, self.runs, self.reports, self.background = landscape, {}, {}, None
+        self.landscape, self.runs, self.reports = landscape, {}, {}
+        self.background, self.lock = None, RLock()
         self.values = {"search": "BFGS", "start": self.starts[0], "tolerance": 0.5}
         super().__init__(**values)
 
@@ -610,9 +612,14 @@ class TwoNevos(Picture):
             cell.set_text(text)
         self.tails.move(*report.tastes)
 
+    def moved(self, **values):
+        """As `Picture.moved`, one move after the other: a notebook may report two controls in two threads."""
+        with self.lock:
+            return super().moved(**values)
+
     def png(self):
         """The picture as PNG bytes: the background, and on it what moves."""
-        with matplotlib.rc_context(STYLE):
+        with self.lock, matplotlib.rc_context(STYLE):
             canvas, buffer = self.figure.canvas, io.BytesIO()
             if self.background is None:
                 canvas.draw()

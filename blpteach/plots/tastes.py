@@ -10,7 +10,7 @@ from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, TRUTH, Pi
 
 
 class Losses(Picture):
-    """The part of its buyers that each rival loses, against its sugar.
+    """The part of its buyers that each rival loses when a product gets cheaper, against its sugar.
 
     The dashed line is a logit in which the product gains as much: every rival, and the outside good, loses the same part. It is
     also the average of the losses shown, each weighted by its share, if the outside good is among them.
@@ -25,13 +25,16 @@ class Losses(Picture):
         The product that became cheaper.
     unit : str
         Of sugar.
+    part : float
+        The new price as a part of the old.
     hollow : (str, array (R,)), optional
         A name and which rivals it fits: their points are hollow.
     """
     size = (9.5, 4.2)
 
-    def __init__(self, sugar, names, product, unit="grams in a serving", hollow=None, **values):
+    def __init__(self, sugar, names, product, unit="grams in a serving", hollow=None, part=0.5, **values):
         self.sugar, self.names, self.product, self.unit = np.asarray(sugar, float), names, product, unit
+        self.event = f"{product} at half price" if part == 0.5 else f"{product} {abs(100 * (1 - part)):.0f} % {'cheaper' if part < 1 else 'dearer'}"
         self.kind, self.hollow = hollow or ("", np.zeros(len(self.sugar)))
         self.hollow = np.asarray(self.hollow, bool)
         super().__init__(**values)
@@ -39,14 +42,14 @@ class Losses(Picture):
     def draw(self, figure):
         """A line at the logit's answer, a point for each rival, a square for the outside good."""
         self.axes = axes = figure.subplots()
-        self.line = axes.axhline(0, color=TRUTH, ls="--", label="logit with the same gain")
+        self.line = axes.axhline(0, color=TRUTH, ls="--")
         self.points, = axes.plot(self.sugar, 0 * self.sugar, "o", color=PRODUCT, ms=10)
         self.rings, = axes.plot(self.sugar[self.hollow], 0 * self.sugar[self.hollow], "o", color="white", ms=5)
         self.square, = axes.plot([-0.11 * self.sugar.max()], [np.nan], "s", color=OUTSIDE, ms=10)
         named = [bool(name) for name in self.names]
         self.marks = None if all(named) else axes.plot(self.sugar, 0 * self.sugar, "o", color=HIGHLIGHT, ms=11, markevery=named)[0]
         self.labels = [axes.annotate(name, (x, 0), xytext=(9, 7), textcoords="offset points") for x, name in zip(self.sugar, self.names)]
-        axes.set(xlabel=f"sugar of the rival ({self.unit})", ylabel="buyers lost", ylim=(0, 0.75),
+        axes.set(xlabel=f"sugar of the rival ({self.unit})", ylabel="buyers lost", ylim=(0, 0.85),
                  xticks=MaxNLocator(8, integer=True).tick_values(0, self.sugar.max()))
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
@@ -66,6 +69,7 @@ class Losses(Picture):
             self.logit = logit
         heights = np.full(len(self.sugar), self.logit) if tastes is None else np.asarray(tastes)
         self.line.set_ydata([self.logit] * 2)
+        self.line.set_label("logit" if tastes is None else "logit with the same gain")
         for points, values in ((self.points, heights), (self.rings, heights[self.hollow]), (self.marks, heights)):
             if points is not None:
                 points.set_ydata(values)
@@ -75,7 +79,7 @@ class Losses(Picture):
             self.place(label, x, height)
         finding = (f"every rival loses {100 * self.logit:.0f} %" if np.ptp(heights) < 1e-6 else
                    f"rivals lose from {100 * heights.min():.0f} to {100 * heights.max():.0f} % of their buyers")
-        self.axes.set_title(f"{self.product} at half price: {finding}", loc="left")
+        self.axes.set_title(f"{self.event}: {finding}", loc="left")
         self.axes.legend(loc="upper left")
 
     def show_outside(self, loss):

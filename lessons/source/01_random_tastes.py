@@ -76,10 +76,11 @@ pd.Series(100 * lost_logit, [*names[1:], "outside good"]).round(2)
 
 # %%
 assert np.isclose(after_logit[0], 0.332, atol=5e-4) and np.allclose(lost_logit, 0.258, atol=5e-4)
-plots.Losses(10 * sugar[1:], names[1:], "Stars", logit=lost_logit[0], outside=lost_logit[0])
+plots.Losses(10 * sugar[1:], names[1:], "Stars", part=new_price / prices[0],
+             logit=lost_logit[0], outside=lost_logit[0])
 
 # %% [markdown]
-# All lose 25.8 %. It must be so: those who don't buy Stars fall from 90 to 66.8 percent of the consumers, and $1 - 66.8/90 = 25.8$ %. The reason stands in the formula. In the
+# All lose 25.8 %. (The grey square is the outside good. It stands left of zero so that no cereal hides it.) It must be so: those who don't buy Stars fall from 90 to 66.8 percent of the consumers, and $1 - 66.8/90 = 25.8$ %. The reason stands in the formula. In the
 # logit $s_j / s_k = e^{\delta_j - \delta_k}$, and no third product appears. When Stars improves, the ratio of Loops to Wheat can't move, so both lose the same part. This is the
 # *independence of irrelevant alternatives*, IIA. No data can overturn it, because no parameter of the logit could.
 #
@@ -136,7 +137,7 @@ pd.DataFrame(mu, names, ["dislikes sugar", "as the mean", "likes sugar"])
 # With $\sigma = 2$, ten grams of sugar are worth two utils more to the third type than to the second. Two utils are the value of $2 / 0.75 = 2.67$ dollars, and more than a
 # standard deviation of $\varepsilon$. It is a strong taste.
 
-# %% [markdown] minutes=3 ask="Suppose every product of every market has its own free number mu for each characteristic. How many are that in Nevo's data?"
+# %% [markdown] minutes=3 ask="Suppose every product of every market has its own free number mu for each characteristic. How many numbers is that in Nevo's data?"
 # ### Several tastes: one matrix product
 #
 # Now let K2 characteristics have random tastes. They are the columns of `X2`, shape (J, K2). Consumers differ in L unobserved tastes
@@ -266,8 +267,8 @@ print(f"mean {alpha.mean():.1f}   median {np.median(alpha):.1f}   most sensitive
 plots.PriceSlopes(alpha)
 
 # %% [markdown]
-# They don't. Half of the types are above $-34.5$, but one long tail pulls the mean to $-62.8$. Where does the spread come from? Take $\alpha_i$ apart. The standard deviations of its
-# three random parts are:
+# They don't. Half of the types are above $-34.5$, but one long tail pulls the mean to $-62.8$. Where does the spread come from? Take $\alpha_i$ apart: the
+# unobserved draw, income together with its square, and the child. The standard deviations of the three parts are:
 
 # %%
 columns = {"unobserved": slice(1, 2), "income": slice(4, 6), "child": slice(7, 8)}
@@ -414,7 +415,7 @@ assert np.isclose(average.sum(), 0.468, atol=2e-3)
 pd.DataFrame({"no random tastes": shares, "with them": average}, names).round(3)
 
 # %% [markdown]
-# Stars and Loops gain half of their share. $e^{\mu}$ is convex: those who like sugar raise a share more than those who dislike it lower it. The shares of Bran, Wheat and Oats fall. Consumers who
+# Stars and Loops sell half as much again. A choice probability below one half is convex in $\mu$: those who like sugar raise a share more than those who dislike it lower it. The shares of Bran, Wheat and Oats fall. Consumers who
 # gained a taste for sugar leave them for Stars and Loops. (Altogether the six cereals have 46.8 % now, not 40 %.)
 
 # %% [markdown] minutes=3 ask="Four times as many nodes: how much smaller is the error of Monte Carlo, and of Halton?"
@@ -485,11 +486,21 @@ def share_of_stars(sigma_sugar, draws):
     return market_shares(delta_logit, mu, np.full(len(draws), 1 / len(draws)))[0]
 
 
+# %% [markdown]
+# **Before you run the next cells:** let $\sigma$ rise from 1 to 2 in 50 steps. With nodes drawn anew, how large is the largest jump from one step to the next, compared with the whole rise of the share?
+
 # %%
-plots.DrawnOnce(share_of_stars, size=draws_each)
+drawn = plots.DrawnOnce(share_of_stars, size=draws_each)
+drawn
+
+# %%
+jump = abs(np.diff(drawn.anew.get_ydata())).max()
+rise = np.ptp(drawn.once.get_ydata())
+assert np.isclose(jump, 0.030, atol=3e-3) and np.isclose(rise, 0.035, atol=3e-3)
+print(f"largest jump between neighbours: {jump:.3f}   whole rise, drawn once: {rise:.3f}")
 
 # %% [markdown]
-# The smooth line has an error too, because 200 draws are few. But it has a slope, and a search can follow it.
+# One step of noise is nearly as large as the whole rise. The smooth line has an error too, because 200 draws are few. But it has a slope, and a search can follow it.
 
 # %% [markdown] minutes=3 ask="At the logit's delta the share of Bran came out too low. Will its delta rise?"
 # ### Shares are data, so delta moves
@@ -524,11 +535,12 @@ print(f"share of Bran: {bran:.3f}, observed {shares[3]:.3f}")
 # %% [markdown]
 # Once the sugary cereals are weaker, Bran's share at the logit's $\delta$ is too high. No $\delta_j$ can be found alone. That is why Step 2 has a lesson of its own.
 
-# %% [markdown] minutes=2 ask="Which of our lines fails for a stack of markets?"
+# %% [markdown] minutes=2 ask="Which of our lines fail for a stack of markets?"
 # ### One function for one market and for all
 #
 # The functions above know one market. A stack of T markets has one more axis in front: `delta` (T, J), `mu` (T, J, I), `weights` (T, I). Count
-# axes from the right, -1 for types and -2 for products, and the same lines serve both. One line must change: `P @ weights` would read weights (T, I) as a matrix, so the library multiplies and sums.
+# axes from the right, -1 for types and -2 for products, and the same lines serve both. Two details are new. `keepdims=True` leaves an axis of length one where a maximum or a sum was taken, so that the result still lines up with (T, J, I). And `P @ weights` would
+# read weights (T, I) as a matrix, so the library multiplies and sums.
 
 # %%
 blpteach.show(blpteach.taste_deviations)
@@ -695,7 +707,8 @@ pd.Series(100 * np.array(lost), options).round(1)
 
 # %%
 assert np.allclose(np.array(lost), [0.424, 0.353, 0.254, 0.160, 0.206, 0.118], atol=5e-3)
-plots.Losses(10 * sugar[1:], names[1:], "Stars", logit=same, tastes=lost[:-1], outside=lost[-1])
+plots.Losses(10 * sugar[1:], names[1:], "Stars", part=new_price / prices[0],
+             logit=same, tastes=lost[:-1], outside=lost[-1])
 
 # %% [markdown]
 # The twin loses more than twice the line, and the loss falls with the distance in sugar. Even Bran and Oats lie above the line. Only Wheat and above all the outside good lie below. The outside good is large, and it balances
@@ -712,14 +725,17 @@ assert np.isclose(table["constant only"][0], 29.4, atol=0.3)
 pd.DataFrame(table, [*options, "logit with the same gain"]).round(1)
 
 # %% [markdown]
-# The taste for sugar does it. Without the taste for cereals the numbers hardly move. On its own the latter spares the outside good and moves all rivals alike. Why, is the last section.
+# The taste for sugar does it. Without the taste for cereals the numbers hardly move. On its own, the taste for cereals spares the outside good and moves all rivals alike. The
+# section on the constant says why.
 
 # %% [markdown] minutes=4 ask="F2B26 is as sweet as the cheaper F2B19, F6B18 has no sugar. Which loses more than in the logit, and does the outside good?"
 # ### The halved price in Nevo's market
 #
 # Market C01Q1 with the parameters above. Lesson 00 halved the price of F2B19 there, and every rival lost the same. F2B26
-# has the same sugar, 13 grams, and is not mushy either. F6B18 has no sugar. Here the price has a random coefficient too, so a new price changes
+# has the same sugar, 13, and is not mushy either. F6B18 has no sugar. (The source gives no unit; it is grams a serving, presumably.) Here the price has a random coefficient too, so a new price changes
 # `X2` as well as `delta`.
+#
+# The function takes four steps. Invert the shares at the old price. Put the new price into a copy of `X2`. Add $-62.73$ times the change of price to $\delta_j$. Compute $\mu$ and the shares anew.
 
 # %% tags=["parameters"]
 cheap = "F2B19"
@@ -758,13 +774,16 @@ def losses_and_line(Gamma):
 lost_cereal, same = losses_and_line(Gamma_cereal)
 few = lost_cereal.reindex([*watched, "outside good"])
 assert np.allclose(few, [0.518, 0.127, 0.372], atol=0.005) and np.isclose(same, 0.340, atol=2e-3)
-print(f"logit with the same gain: {same:.3f}")
+start = shares_all[0, j]
+ends = start + np.array([same, 0.301]) * (1 - start)     # here, and with the line of lesson 00
+assert np.allclose(ends, [0.406, 0.371], atol=1e-3)
+print(f"{cheap}: from {start:.3f} to {ends[0]:.3f}   logit with the same gain: {same:.3f}")
 few.round(3)
 
 # %%
 labels = [name if name in watched else "" for name in rivals]
 sugar_cereal, mushy = np.delete(X2_all[0], j, axis=0)[:, 2:].T
-others = {"hollow": ("mushy", mushy), "outside": lost_cereal["outside good"]}
+others = {"hollow": ("mushy", mushy), "part": part, "outside": lost_cereal["outside good"]}
 plots.Losses(sugar_cereal, labels, cheap, logit=same, tastes=lost_cereal[rivals], **others)
 
 # %% [markdown]
@@ -776,17 +795,20 @@ P_cereal = blpteach.choice_probabilities(delta_all[0], mu_all[0])
 of_buyers = pd.Series(blpteach.buyers(P_cereal, weights_all[0]) @ alpha[:20], ids)
 nothing = weights_all[0] * (1 - P_cereal.sum(0))
 of_others = nothing @ alpha[:20] / nothing.sum()
+price = pd.Series(X2_all[0, :, 1], ids)
 assert np.allclose([of_buyers.min(), of_buyers.max(), of_others], [-45.7, -27.6, -66.1], atol=0.3)
+assert "F2B28" in price.nlargest(2) and np.isclose(price["F2B28"], 0.175, atol=5e-4)
 print(f"mean alpha_i of a cereal's buyers: from {of_buyers.min():.1f} to {of_buyers.max():.1f}")
-print(f"of buyers of F2B28: {of_buyers['F2B28']:.1f}   of those who buy nothing: {of_others:.1f}")
+print(f"of buyers of F2B28, at {price['F2B28']:.3f} dollars: {of_buyers['F2B28']:.1f}")
+print(f"of those who buy nothing: {of_others:.1f}")
 
 # %% [markdown]
-# Those who buy nothing mind the price more than the buyers of any cereal. Now one is cheap, and they come. The hollow point at 16 grams is F2B28, at 0.175 dollars one of the two dearest: its buyers mind a price less than most.
+# Those who buy nothing mind the price more than the buyers of any cereal. Now one is cheap, and they come. The hollow point at 16 is F2B28, at 0.175 dollars one of the two dearest: its buyers mind a price less than most.
 #
 # Which taste separates the sugary rivals from the others? The unobserved taste for sugar has a standard deviation of 0.006 in these estimates, near zero. But $\Pi$ has an element
 # $-0.385$ for sugar and income: consumers with lower incomes like sugar more. And they are the ones who mind the price.
 #
-# **Before you run the next cells:** set this one number of 13 to zero. What will F2B26 lose, and what F6B18?
+# **Before you run the next cells:** set this one number of 13 to zero. What will F2B26 lose, and what F6B18? Will the outside good stay above the line?
 
 # %%
 Gamma_without = Gamma_cereal.copy()
@@ -805,11 +827,17 @@ plots.Losses(sugar_cereal, labels, cheap, logit=same_without, tastes=without[riv
 by_kind = without[rivals].groupby(np.where(mushy, "mushy", "crisp")).agg(["min", "max"])
 assert np.allclose(by_kind, [[0.427, 0.470], [0.294, 0.481]], atol=0.005)
 assert (without[rivals] > same_without).all()
+assert np.isclose(Gamma_cereal[2, 4] * -0.5 * 13, 2.5, atol=0.05)
 by_kind.round(3)
 
 # %% [markdown]
 # Crisp rivals are alike now, whatever their sugar. Mushy ones still differ, from 29 to 48 %. The logit is not back: all rivals lie above the line, and the outside good loses far less than any of them, since tastes for
-# the constant, for price and for mushiness still vary. An observed demographic can do the work of a random taste: it was income that made the sugary cereals close.
+# the constant, for price and for mushiness still vary.
+#
+# The outside good has moved most, from 37 to 19 %. Those who buy nothing mind the price, so their incomes tend to be low. For a consumer whose log income is 0.5 below the mean the 13 units of sugar in F2B19 were worth
+# $0.385 \cdot 0.5 \cdot 13 = 2.5$ utils more than for one with the mean income. Without them half the price brings fewer of the poor.
+#
+# An observed demographic can do the work of a random taste: it was income that made the sugary cereals close.
 
 # %% [markdown] minutes=4 ask="Only the taste for cereals of any kind varies. Does the twin lose a larger part to Stars than Wheat does?"
 # ### A random coefficient on the constant
@@ -823,13 +851,16 @@ by_kind.round(3)
 #
 # and (1.7) gives both derivatives, since $\partial s_k = s_k\, \partial \log s_k$. What doesn't go to a rival goes to the outside good. In the logit the ratio is $s_k / (1 - s_1)$: proportional to share. (Lesson 00 raised a
 # price instead. Here that is the same, since all mind the price alike. Lesson 05 has the general case.)
+#
+# The function inverts the shares, multiplies them by the first column of (1.7), which gives all $\partial s_k / \partial \delta_1$, and divides. The outside good's derivative is minus the sum of the six.
+# At last it divides by the logit's diversion.
 
 # %% tags=["parameters"]
 strength = 3.0                                           # the only standard deviation, in utils
 
 # %% tags=["build"]
 def diversion_over_logit(X2, tastes, Gamma):
-    """From Stars to each rival and to the outside good, as a multiple of the logit's diversion."""
+    """By (1.7): from Stars to each rival and the outside good, over the logit's diversion, (J,)."""
     mu = blpteach.taste_deviations(X2, tastes, Gamma)
     P = blpteach.choice_probabilities(blpteach.invert_shares(shares, mu, weights).delta, mu)
     change = shares * blpteach.log_share_jacobian(P, blpteach.buyers(P, weights))[:, 0]  # (J,)
@@ -910,12 +941,11 @@ pd.DataFrame(rows, ["Loops loses (%)", "Wheat loses (%)"]).T.rename_axis("Gamma 
 # %% [markdown] minutes=5 ask="Only the constant varies: what will the five multiples of the rivals be, relative to each other?"
 # ## Play
 #
-# Stars gets cheaper. The bars show where its new buyers come from; black marks are the logit's answer, and the number above a bar is its
+# Stars gets cheaper. The bars show where its new buyers come from: blue is a sugary cereal, green one with bran, grey the outside good. Black marks are the logit's answer, and the number above a bar is its
 # multiple of that. The large number is the part of its buyers that the twin Loops loses, divided by the part that Wheat loses. IIA makes it one. Below it each dot is a type, by its probabilities of buying
 # a sugary and a bran cereal before the price cut. The dashed ray holds the types with the logit's odds between the two groups.
-
 #
-# **Before you run the next cell:** with a standard deviation of 3 on sugar alone, and a tiny change, the multiples of Loops and Wheat were 3.83 and 0.60 in the last section, a ratio of more than 6. Now the price is halved. Will the large number be larger or
+# **Before you run the next cell:** with a standard deviation of 3 on sugar alone, and a tiny change, the multiples of Loops and Wheat were 3.83 and 0.60 in the section on the constant, a ratio of more than 6. Now the price is halved. Will the large number be larger or
 # smaller than that?
 
 # %%
@@ -1055,7 +1085,7 @@ blpteach.check("1.4", answer)
 # %% [markdown]
 # ### Exercise 1.5 · 6 minutes · medium
 #
-# A survey asks those who leave Stars after a tiny price rise. 30 % of them buy nothing now, 50 % buy another *sugary* cereal, 20 % one with bran. Suppose that random coefficients stand on the constant and on the dummy `sugary`, on nothing else, and that
+# A survey asks those who leave Stars after a tiny price rise. 30 % of them buy nothing now, 50 % buy another *sugary* cereal, 20 % one with bran. Suppose that the constant and the dummy `sugary` have random coefficients, nothing else has, and that
 # they fit the survey. Which fractions of the leavers go to each of the five rivals? You need `shares`, and no standard deviation.
 #
 # The answer: five fractions of those who leave Stars, shape (5,), in the order of `names[1:]`.

@@ -120,6 +120,8 @@ Inelastic(prices, shares, least_squares=beta_ls[-1])
 cheap = beta_ls[-1] * prices * (1 - shares) > -1
 assert prices[cheap].max() < prices[~cheap].min() and abs(prices[cheap].max() - 11.28) < 0.01
 print(f"dearest inelastic {prices[cheap].max():.2f}, cheapest elastic {prices[~cheap].min():.2f}")
+assert abs(prices.min() - 3.39) < 0.01 and abs(prices.max() - 68.60) < 0.01
+print(f"all prices: {prices.min():.2f} to {prices.max():.2f}")
 
 # %% [markdown]
 # Two thirds: every car below about 11,300 dollars. There are three ways out. Their makers don't know what they are
@@ -207,6 +209,9 @@ PriceAndQuality(p, xi, d, least_squares=slope, truth=-2.0)
 # Let three equal firms find their prices, then change one thing at a time. `quality` is mean utility at a price of
 # zero. The library finds the prices at which the formula holds for all firms at once (how: lesson 05). At
 # $\beta_{\text{price}} = -2$ a unit of money is worth 2 utils, so quality changes by 2 and cost by 1.
+#
+# **Before you run the next cells:** own quality up, own cost up, rivals' quality up, one more rival. Which raise the
+# price of product 0, which lower it, and which moves it most?
 
 # %% tags=["parameters"]
 more_quality = 2
@@ -250,8 +255,8 @@ price_of_0.round(3)
 # knows how the public will like the car. Prices are chosen after. That is an assumption, and it gives us instruments
 # in any data set.
 #
-# The columns of $X_1$ other than price are their own instruments. Put all of them into one matrix `Z` (N, M), with a
-# row $z_{jt}$. The condition and its sample version are
+# The columns of $X_1$ other than price are their own instruments, by the same story. Put all of them into one matrix
+# `Z` (N, M), with a row $z_{jt}$. The condition and its sample version are
 #
 # $$\mathrm{E}[z_{jt}\,\xi_{jt}] = 0, \qquad g = Z'\xi / N. \tag{3.1}$$
 #
@@ -306,11 +311,12 @@ print("own firm's and rivals' sum, first car:", blp_sums(products[characteristic
 
 # %% [markdown]
 # Is the relevance condition met? The **first stage** regresses price on all exogenous columns. Its F statistic
-# compares the fit with and without the excluded instruments.
+# compares the fit with and without the $m$ excluded instruments: by how much the sum of squared residuals falls for
+# each of them, over the residual variance of the full regression.
 
 # %% tags=["build"]
 def first_stage_F(price, exogenous, excluded):
-    """F of the m excluded instruments (N, m), rows independent and equally variable."""
+    """F of the m excluded instruments (N, m): fall in squares / m, over residual variance."""
     m = excluded.shape[1]
     short, full = (net_of(Z, price) for Z in (exogenous, np.column_stack([excluded, exogenous])))
     gain = short @ short - full @ full
@@ -328,7 +334,7 @@ print(f"first-stage F of the eight instruments: {F:.1f}")
 #
 # **Before you run the next cell:** write down the two signs that the story predicts.
 
-# %% tags=["build"]
+# %%
 def signs(controls):
     """Correlations of the instruments with price, all net of the controls (N, K): (2, 4)."""
     p, z = net_of(controls, prices), net_of(controls, excluded)
@@ -375,8 +381,8 @@ r = pd.concat({"region": signs(by_region), "region and year": signs(by_both)},
 
 # %%
 assert np.allclose(r.loc["region", "1"], [0.077, 0.191], atol=1e-3)
-own = np.array([0.028, 0.030, 0.116, 0.023])
-assert np.allclose(r.loc["region and year"], [own, -own], atol=1e-3)
+assert np.allclose(r.loc["region and year"].iloc[0], [0.028, 0.030, 0.116, 0.023], atol=1e-3)
+assert np.allclose(r.loc["region and year"].sum(), 0, atol=1e-6)
 r.round(3)
 
 # %% [markdown]
@@ -390,16 +396,16 @@ assert abs(F_within - 12.7) < 0.1
 print(f"F of the own firm's four, given region and year: {F_within:.1f}")
 
 # %% [markdown]
-# So the instruments are relevant, and markups are the smaller part of why. The larger part is *who* makes the car and
-# *when*. And if buyers care who makes the car, or if tastes for new cars change over the years, that is part of
+# So the instruments are relevant, and markups are at most the smaller part of why. The larger part is *who* makes the
+# car and *when*. And if buyers care who makes the car, or if tastes for new cars change over the years, that is part of
 # $\xi$, and validity is in doubt. Keep this in mind. The data will come back to it.
 
 # %% [markdown] minutes=6 ask="In which direction will -0.0886 move, and what happens to the 1,502 inelastic rows?"
 # ### The estimator
 #
 # We want the $\beta$ at which the moments vanish. There are $M = 13$ moments and $K_1 = 6$ parameters. That is
-# **overidentified**: no $\beta$ makes all 13 zero. GMM makes them small together. With a positive definite weighting
-# matrix $W$ (`W`, (M, M)) it minimises
+# **overidentified**: in general no $\beta$ makes all 13 zero. GMM makes them small together. With a positive definite
+# weighting matrix $W$ (`W`, (M, M)) it minimises
 #
 # $$q = N\, g'Wg, \qquad g = Z'(\delta - X_1\beta)/N. \tag{3.2}$$
 #
@@ -447,7 +453,7 @@ PriceAndQuality(p, xi, d, least_squares=slope, truth=-2.0, instruments=by_cost)
 # rows?
 
 # %% tags=["parameters"]
-used = [0, 1, 2, 3, 4, 5, 6, 7]
+used = [0, 1, 2, 3, 4, 5, 6, 7]                                 # all eight again before you go on
 
 # %%
 Z = np.column_stack([excluded[:, used], exogenous])             # (N, M)
@@ -478,7 +484,7 @@ both.round(3)
 #
 # 775 inelastic rows are still too many. One price coefficient for the buyers of the cheapest car (3,400 dollars) and of
 # the dearest (68,600) can't be right for both. Instruments can move the one number. They can't make two of it. That is
-# a matter of random tastes (lessons 04 and 09).
+# a matter of random tastes, which lesson 04 estimates.
 #
 # Here are the library's lines, and the check that yours agree. What `concentrate` does comes in the section after
 # next.
@@ -489,9 +495,10 @@ blpteach.show(blpteach.weighting_matrix)
 blpteach.show(blpteach.iv_gmm)
 
 # %%
-assert np.allclose(blpteach.weighting_2sls(Z), W)
-assert np.allclose(blpteach.iv_gmm(delta, X1, Z, W), beta_iv)
-print("same")
+same = (np.allclose(blpteach.weighting_2sls(Z), W),
+        np.allclose(blpteach.iv_gmm(delta, X1, Z, W), beta_iv))
+assert all(same)
+print("the same as the library's:", all(same))
 
 # %% [markdown] minutes=2 ask="Measure one instrument in other units. Which of the two estimates notices?"
 # ### Units should not matter
@@ -526,9 +533,9 @@ from blpteach.plots.endogeneity import Units
 Units(delta, X1, Z, names, column=column)
 
 # %% [markdown]
-# With identity weights a change of units turns the sign: people like to pay. With (3.5) nothing moves. Why? If $Z$
-# becomes $ZD$, then $g$ becomes $D'g$, and $(D'Z'ZD/N)^{-1} = D^{-1}(Z'Z/N)^{-1}D'^{-1}$. In $g'Wg$ every $D$
-# cancels.
+# With identity weights a change of units turns the sign: people like to pay. With (3.5) nothing moves. Why? A change of
+# units turns $Z$ into $ZD$ with an invertible matrix $D$. Then $g$ becomes $D'g$, and $(D'Z'ZD/N)^{-1} =
+# D^{-1}(Z'Z/N)^{-1}D'^{-1}$. In $g'Wg$ every $D$ cancels.
 
 # %% [markdown] minutes=5 ask="Add 7 + 5 p to delta. What are the new objective and the new price coefficient?"
 # ### Take beta out of the search
@@ -593,6 +600,8 @@ print(f"q = {q_moved:.3f}; price coefficient {beta_moved[-1]:.4f}")
 # %% [markdown]
 # The same device draws the objective. Fix the price coefficient, concentrate out the other five tastes, and plot $q$.
 # Once with all instruments, once with the own firm's four, once with the rivals' four.
+#
+# **Before you run the next cells:** if all eight are valid, where should the three curves be lowest?
 
 # %%
 from blpteach.plots.endogeneity import Profile
@@ -616,9 +625,9 @@ print("minima:", np.round(lowest, 4))
 #
 # Some moments are measured more precisely than others. They should count more. How precisely? Number the rows
 # $n = 1, \dots, N$. Row $n$ contributes $g_n = z_n\xi_n$ to the moments, and the covariance of the contributions
-# says how much the moments vary:
+# says how much the moments vary. If rows are independent of each other,
 #
-# $$S = \frac{1}{N} \sum_n (g_n - g)(g_n - g)', \qquad \mathrm{var}(g) = S/N. \tag{3.7}$$
+# $$S = \frac{1}{N} \sum_n (g_n - g)(g_n - g)', \qquad \mathrm{var}(g) \approx S/N. \tag{3.7}$$
 #
 # This is robust to **heteroskedasticity**: nothing says that $\xi$ varies equally much everywhere. Hansen (1982)
 # showed that, given the instruments, in large samples the most precise estimate comes from
@@ -636,10 +645,10 @@ def moment_covariance(Z, xi):
     return contributions.T @ contributions / len(Z)             # (M, M)
 
 # %% [markdown]
-# > **A common error.** "The condition $\mathrm{E}[z\xi] = 0$ is optimal GMM." It is *validity*: it makes the estimate
-# > centre on the truth in large samples, for every positive definite $W$. *Efficiency* is another matter. Given the
-# > instruments it is the choice $W = S^{-1}$. Which instruments to use in the first place is a third matter
-# > (lesson 12).
+# > **A common error.** "The condition $\mathrm{E}[z\xi] = 0$ is optimal GMM." It is *validity*: with relevant
+# > instruments it makes the estimate centre on the truth in large samples, for every positive definite $W$.
+# > *Efficiency* is another matter. Given the instruments it is the choice $W = S^{-1}$. Which instruments to use in the
+# > first place is a third matter (Chamberlain 1987).
 #
 # An experiment: 300 samples of 400 observations, truth $-1$. Both instruments are valid and equally relevant. But
 # $\xi$ varies more where the first instrument is large.
@@ -776,7 +785,7 @@ assert abs(critical - 14.07) < 0.01 and abs(J_stat - 119.67) < 0.05
 print(f"J = {J_stat:.1f}; if all moments are valid, 95 percent of samples are below {critical:.1f}")
 
 # %% [markdown]
-# $J$ rejects, by far. The moments contradict each other, as the parabolas showed: no $\beta$ satisfies them all.
+# $J$ rejects, by far. The moments contradict each other, as the parabolas suggested: no $\beta$ satisfies them all.
 # "Efficient" assumes that they can be satisfied. When they can't, $W$ decides *which* of the contradicting moments
 # win, and the two steps estimate different things. What can be wrong?
 #
@@ -819,10 +828,11 @@ assert np.allclose(choices, [[-0.1499, -0.1113], [-0.1481, -0.1140]], atol=1e-4)
 choices.round(4)
 
 # %% [markdown]
-# Centring moves the third digit, clusters the second. If all moments were valid, every positive definite $W$ would be
-# too, and the four would agree up to sampling error. But only clustered weights can be called efficient here: $\xi$
-# persists, so the robust $S$ is not the covariance of these moments, and the minimum of $q$ that goes with it is not
-# a $\chi^2$. The library and PyBLP centre by default. Here are the library's lines, and the check that yours agree:
+# Centring moves the third decimal, clusters the second. If all moments were valid, the four would agree up to sampling
+# error, since every positive definite $W$ centres on the truth. But robust weights can't be called efficient here:
+# $\xi$ persists, so the robust $S$ is not the covariance of these moments, and the minimum of $q$ that goes with it is
+# not a $\chi^2$. Clustered weights can, if labels are independent of each other. The library and PyBLP centre by
+# default. Here are the library's lines, and the check that yours agree:
 
 # %%
 blpteach.show(blpteach.moment_covariance)
@@ -886,26 +896,25 @@ assert np.allclose(se.loc["prices"], [0.01075, 0.01149, 0.01665, 0.04662], atol=
 se.round(4)
 
 # %%
+t = abs(beta_iv[-1]) / se.loc["prices"]
+assert abs(t["unadjusted"] - 12.5) < 0.1 and abs(t["by firm"] - 2.9) < 0.1
+print("estimate over standard error:", t.round(1).to_dict())
+
+# %%
 groups = products.assign(xi=xi_iv).groupby(coarser)["xi"]
 between = groups.transform("mean").var() / xi_iv.var()
 assert groups.ngroups == 26 and abs(between - 0.29) < 0.01
 print(f"{groups.ngroups} firms; {100 * between:.0f} percent of the variance of xi is between them")
 
 # %% [markdown]
-# Clustering by label raises the standard error of the price coefficient by half. By firm it is nearly three times as
-# large: the name of the maker carries over to all its models. Twice the number of rows with the same $\xi$ is not
-# twice the information. The estimate itself is the same in all columns: one step, same $W$. The ratio of estimate to
-# standard error falls from 12 to 3.
+# Clustering by label raises the standard error of the price coefficient by half. By firm it is nearly three times that
+# by label: the name of the maker carries over to all its models. Twice the number of rows with the same $\xi$ is not
+# twice the information. The estimate itself is the same in all columns: one step, same $W$.
 #
 # Which to report? 26 firms of very unequal size are few for a covariance of 13 moments, and with few clusters such
 # standard errors are rough and often too small. By label the number is well measured, but its assumption fails. We
-# follow PyBLP and cluster by label, and read 0.017 as a lower bound. And all columns take the moments as valid, which
-# $J$ denies. Then (3.9) lacks terms that no longer vanish (Hall and Inoue 2003).
-
-# %%
-t = abs(beta_iv[-1]) / se.loc["prices"]
-assert abs(t["unadjusted"] - 12.5) < 0.1 and abs(t["by firm"] - 2.9) < 0.1
-print("estimate over standard error:", t.round(1).to_dict())
+# cluster by label, as the table's `clustering_ids` do, and read 0.017 as too small. And all columns take the moments as
+# valid, which $J$ denies. Then (3.9) lacks terms that no longer vanish (Hall and Inoue 2003).
 
 # %%
 blpteach.show(blpteach.moment_jacobian)
@@ -917,9 +926,10 @@ blpteach.show(blpteach.sandwich)
 # is bad).
 
 # %%
-assert np.allclose(blpteach.moment_jacobian(Z, X1, np.empty((N, 0))), G)
-assert all(np.allclose(blpteach.sandwich(G, W, S, N), sandwich(G, W, S, N)) for S in S_of.values())
-print("same")
+same = [np.allclose(blpteach.moment_jacobian(Z, X1, np.empty((N, 0))), G)]
+same += [np.allclose(blpteach.sandwich(G, W, S, N), sandwich(G, W, S, N)) for S in S_of.values()]
+assert all(same)
+print("the same as the library's:", all(same))
 
 # %% [markdown]
 # In lesson 04 $\theta_2$ is estimated as well, and its columns of $G$ must be there even if only $\beta$ is of
@@ -1001,7 +1011,8 @@ logit.estimate().to_frame().round(3)
 # (The truth is $-2$ here as well. Why the estimate misses it is a matter for *Check it*.)
 #
 # **Before you run the next cells:** now tastes for `x` and `group` may differ, and the taste for price may move with
-# income. That makes three parameters more. What should the library do?
+# income. That makes three parameters more: a zero in `start` stays zero and is not estimated. What should the library
+# do?
 
 # %%
 random = {"random": "0 + prices + x + group", "demographics": "0 + income"}
@@ -1018,8 +1029,9 @@ print(message)
 
 # %% [markdown]
 # The order condition is *necessary*. It is not sufficient. Give the model four cost instruments, so that $M = 7$: the
-# cost shifters, and the same times the mean income of the market. Then give it all nine. The five others measure how
-# close a product's rivals are. In both cases we look at the standard errors at the true $\theta_2$, over 80 markets.
+# cost shifters, and the same times the mean income of the market. Then give it all nine. The five others describe
+# a product's rivals, three of them how close they are. In both cases we look at the standard errors at the true
+# $\theta_2$, over 80 markets.
 #
 # > **A common error.** "For identification you need at least 50 markets." There is no such rule. BLP's automobiles are 20
 # > markets, of 72 to 150 cars each. What identifies is *variation* that the moments can see: choice sets, costs and
@@ -1056,6 +1068,8 @@ wide = blpteach.simulate(T=20, J=(72, 150), firms=20, I=50, seed=1)
 cases = {"80, cost only": (simulated, agents, few_instruments),
          "80, all nine": (simulated, agents, 9),
          "20, all nine": (first, first_agents, 9), "20 wide, all nine": (*wide, 9)}
+assert [len(case[0]) for case in cases.values()] == [1063, 1063, 272, 2186]
+print("rows:", {name: len(case[0]) for name, case in cases.items()})
 
 # %%
 se_truth = pd.DataFrame({name: se_at_truth(*case) for name, case in cases.items()})
@@ -1065,8 +1079,9 @@ se_truth.assign(truth=[1, 1.5, 0.5, -2, 1, 2, 0.5]).round(2)
 # %% [markdown]
 # In the first column the order condition holds and there are 80 markets, and the standard error of `sigma` on `group`
 # is four times its true value. Counting was satisfied, the data were not. 20 markets with instruments that see how
-# close the rivals are give a seventh of that standard error. And 20 wide markets do as well as 80 narrow ones. Lesson
-# 07 says which instruments see what.
+# close the rivals are give a seventh of that standard error. And 20 wide markets do as well as 80 narrow ones. They
+# hold twice as many rows, so this is no fair race. It shows that rows count as well as markets, and that there is
+# nothing special about 50. Which instruments see what is the subject of Gandhi and Houde (2019).
 
 # %% [markdown] minutes=2 ask="The elasticity of the Accord is -1.24. Does halving its price raise revenue?"
 # ### The halved price
@@ -1101,8 +1116,8 @@ assert np.allclose(sold, [150.6, 185.7, 167.1], atol=0.2)
 pd.DataFrame({"sold after": sold, "revenue after": sold * (1 - cut)}).round(1)
 
 # %% [markdown]
-# Sold before: 100. Revenue before: 100. By least squares Honda sells 51 more and loses a quarter of its revenue. By
-# 2SLS it sells 86 more and loses seven percent, by two-step GMM something between.
+# Sold before: 100. Revenue before: 100. By least squares 51 more Accords are sold, and a quarter of their revenue is
+# lost. By 2SLS it is 86 more and seven percent, by two-step GMM something between.
 #
 # Now a puzzle. By 2SLS demand for the Accord is elastic. Then a lower price should raise revenue.
 
@@ -1111,10 +1126,12 @@ elasticity = beta_iv[-1] * prices[market][accord].item() * (1 - shares[market][a
 revenue = {c: (1 - c) * after_cut(beta_iv[-1], c)[accord].item() for c in (0.1, 0.2, 0.3, 0.5)}
 assert abs(elasticity - -1.24) < 0.01 and abs(max(revenue.values()) - 102.4) < 0.3
 print(f"elasticity {elasticity:.2f}; revenue by cut:", {c: round(r, 1) for c, r in revenue.items()})
+s_half = shares[market][accord].item() * sold["2SLS"] / 100
+print(f"elasticity at half the price: {beta_iv[-1] * prices[market][accord].item() / 2 * (1 - s_half):.2f}")
 
 # %% [markdown]
-# It does, at first. In the logit the elasticity shrinks with the price. At half of it, it is about $-0.6$: the cut
-# overshoots.
+# It does, at first. In the logit the elasticity shrinks with the price. At half the price demand is inelastic: the
+# cut overshoots.
 #
 # And who loses buyers?
 
@@ -1157,8 +1174,8 @@ assert np.allclose(negative, [1524, 809], atol=1)
 print(f"negative costs: {negative[0]} by least squares, {negative[1]} by instruments")
 
 # %% [markdown]
-# (`instruments=["prices"]` makes price its own instrument, which is least squares.) A few more than the inelastic rows:
-# a firm that owns substitutes has even more reason to raise prices.
+# (`instruments=["prices"]` makes price its own instrument, which is least squares.) These are a few more than the
+# inelastic rows: a firm that owns substitutes has even more reason to raise prices.
 #
 # *Does the method find a truth?* In the economy where all tastes are alike it did. Now the shipped economy, whose
 # consumers differ. The truth is again $-2$, for consumers of mean income.
@@ -1277,20 +1294,20 @@ blpteach.check("3.1", needed)
 # markets. So subtracting in turn is over after one round.)
 
 # %% tags=["exercise"]
-alpha = ...
+beta_price = ...
 
 # %% tags=["solution"]
 both_effects = blpteach.Problem(cereal, linear="0 + prices", absorb=["product_ids", "market_ids"])
-alpha = both_effects.estimate().beta[0]
+beta_price = both_effects.estimate().beta[0]
 y2, p2, z2 = (demeaned(demeaned(v, cereal["product_ids"]), cereal["market_ids"])
               for v in (y, price, z))                           # the same by hand
-assert np.isclose(alpha, iv_gmm(y2[:, 0], p2, z2, weighting_2sls(z2))[0])
-print(f"{alpha:.3f}")
-assert abs(alpha - -30.434) < 1e-3
-assert blpteach.check("3.2", alpha)
+assert np.isclose(beta_price, iv_gmm(y2[:, 0], p2, z2, weighting_2sls(z2))[0])
+print(f"{beta_price:.3f}")
+assert abs(beta_price - -30.434) < 1e-3
+assert blpteach.check("3.2", beta_price)
 
 # %% tags=["check"]
-blpteach.check("3.2", alpha)
+blpteach.check("3.2", beta_price)
 
 # %% [markdown]
 # ### Exercise 3.3 · 10 minutes · medium
@@ -1490,15 +1507,16 @@ else:
 # %% [markdown]
 # What practice adds. A paper shows the logit by least squares and by IV side by side, with the number of inelastic
 # products, and the first stage with an F that fits the assumed errors. BLP do the former in their Table III. Their
-# least squares is ours, $-0.089$. Their IV is not: $-0.216$, which leaves 22 inelastic products, by sums of another
-# make. That the answer depends so much on the set of instruments is what $J$ told us. With the two sums of `space`
-# that our table lacks, the estimate hardly moves:
+# least squares is ours, $-0.089$. Their IV is not: $-0.216$, which leaves 22 inelastic products. Their instruments are
+# built in another way. That the answer depends so much on the set of instruments is what $J$ told us. With the two
+# sums of `space` that our table lacks, the estimate hardly moves:
 
 # %%
 Z_space = np.column_stack([Z, blp_sums(products["space"])])
 with_space = iv_gmm(delta, X1, Z_space, weighting_2sls(Z_space))[-1]
-assert abs(with_space - -0.1357) < 1e-4
+assert abs(with_space - -0.1357) < 1e-4 and abs(inelastic(-0.216) - 22) <= 1
 print(f"with eight sums {beta_iv[-1]:.4f}, with ten {with_space:.4f}")
+print(f"at BLP's -0.216, {inelastic(-0.216)} of our rows are inelastic")
 
 # %% [markdown]
 # A paper also argues validity in words: who decides what, and when. And it prefers cost shifters where they can be had.
@@ -1518,6 +1536,10 @@ print(f"with eight sums {beta_iv[-1]:.4f}, with ten {with_space:.4f}")
 # - Andrews, I., Stock, J. H., and Sun, L. (2019). Weak instruments in instrumental variables regression: theory and
 #   practice. *Annual Review of Economics* 11, 727-753. Which F to report when errors are not independent, and what to
 #   do when it is small.
+# - Chamberlain, G. (1987). Asymptotic efficiency in estimation with conditional moment restrictions. *Journal of
+#   Econometrics* 34(3), 305-334. Which functions of the exogenous variables are the best instruments.
+# - Gandhi, A., and Houde, J.-F. (2019). Measuring substitution patterns in differentiated-products industries. NBER
+#   Working Paper 26375. Instruments that see how close a product's rivals are, like the last three of our nine.
 # - Hall, A. R., and Inoue, A. (2003). The large sample behaviour of the generalized method of moments estimator in
 #   misspecified models. *Journal of Econometrics* 114(2), 361-394. What is left of (3.9) when moments contradict.
 # - Conlon, C., and Gortmaker, J. (2020). Best practices for differentiated products demand estimation with PyBLP.

@@ -37,7 +37,7 @@ from blpteach.plots import search as plots
 # %% [markdown]
 # ## Build it
 
-# %% [markdown] minutes=4 ask="Which of these parameters has the largest units, and would you search over all of them with one step length?"
+# %% [markdown] minutes=3 ask="Which of these parameters has the largest units, and would you search over all of them with one step length?"
 # ### Thirteen parameters
 #
 # A consumer of type $i$ in market $t$ gets utility $\delta_{jt} + \mu_{ijt} + \varepsilon_{ijt}$ from product $j$. All consumers share the mean
@@ -286,16 +286,18 @@ assert np.allclose([estimates.beta[0], estimates.beta_se[0]], [-62.730, 14.803],
 estimates
 
 # %% [markdown]
-# - *The verdict* asks what one more Gauss-Newton step would bring, if $r$ were linear. Put (4.5) into $|r + R\,d|^2$: the objective would fall by
+# *The verdict* asks what one more Gauss-Newton step would bring, if $r$ were linear. Put (4.5) into $|r + R\,d|^2$: the objective would fall by
 #
 # $$r'R\,(R'R)^{-1}R'r, \tag{4.7}$$
 #
-#   the explained sum of squares of the regression in (4.5). It has the units of $q$, whatever the units of $\theta_2$, and it is zero where the gradient is zero. So a value near zero says that the
-#   search has ended at a stationary point. That it went down all the way speaks for a minimum, and *Check it* below tries its neighbours. That no lower minimum exists nobody can prove: "a local one". The line
-#   about rank and condition is explained under *What do these data identify?*
-# - *The random coefficients.* Standard errors stand in parentheses, a dot is a parameter fixed at zero. The unobserved tastes for sugar and
-#   mushy can't be told from zero. Children mind the price less than adults (11.1). Income enters the price taste through two large numbers of opposite sign, 588 and $-30.2$. We take them apart below.
-# - *Mean tastes.* `beta[prices]` is $-62.73$. Since demographics have mean zero, this is close to the mean of all consumers' price coefficients.
+# the explained sum of squares of the regression in (4.5). This **predicted improvement** has the units of $q$, whatever the units of $\theta_2$, and it is zero where the gradient is zero. So a value near zero says that the
+# search has ended at a stationary point. That it went down all the way speaks for a minimum, and *Check it* below tries its neighbours. That no lower minimum exists nobody can prove, so the verdict says "a local one". The line
+# about rank and condition is explained under *What do these data identify?*
+#
+# *The random coefficients.* Standard errors stand in parentheses, a dot is a parameter fixed at zero. The unobserved tastes for sugar and
+# mushy can't be told from zero. Children mind the price less than adults (11.1). Income enters the price taste through two large numbers of opposite sign, 588 and $-30.2$. We take them apart below.
+#
+# *Mean tastes.* `beta[prices]` is $-62.73$. Since demographics have mean zero, this is close to the mean of all consumers' price coefficients.
 #
 # (4.7) in code, and then all 13 with their standard errors, as a table:
 
@@ -366,7 +368,7 @@ plots.Searches(estimates.objective, paths={"Gauss-Newton, bare": bare, "Gauss-Ne
 # > the gradient and the Hessian. And derivative-free search is the one to avoid here. The derivatives are exact and cost little. With them the minimum is
 # > 13 evaluations away, all digits included. Without them, 300 evaluations leave about half of the way down to go. (Left alone, Nelder-Mead does arrive, after several thousand.)
 
-# %% [markdown] minutes=5 ask="BFGS and Gauss-Newton begin at the same far place. Will they end at the same one?"
+# %% [markdown] minutes=4 ask="BFGS and Gauss-Newton begin at the same far place. Will they end at the same one?"
 # ### Starting values
 #
 # A search finds a minimum near its start. Is it the lowest? Nobody can be sure, but one can try other starts. `starts=20` draws twenty more, each parameter
@@ -413,7 +415,7 @@ print(f"predicted improvement {poor.expected_improvement:.0e}, price coefficient
       f"{poor.beta[0]:.2f}, mean own elasticity {poor.own_elasticities().mean():.3f}")
 
 # %% [markdown]
-# The search is not to blame for stopping: no improvement is in sight. This is a **local minimum**, and a poor one. No test at the place itself can tell; only a lower objective from another start can. That is
+# The search is not to blame for stopping. It has gone down all the way, and no improvement is in sight: this is a **local minimum**, and a poor one. No test at the place itself can tell; only a lower objective from another start can. That is
 # why one tries several. Why does Gauss-Newton pass it by? Its steps are long, and the term that (4.5) neglects is large where residuals are large, so it is a bad guide into a *poor* minimum. That is a blessing, not a
 # guarantee: report the number of starts all the same.
 #
@@ -509,7 +511,7 @@ pd.Series(elasticity, name="mean own elasticity").round(3)
 # %% [markdown]
 # Exercise 4.6 computes its standard error, with everything counted. A parameter may be badly determined while what we want to know is not.
 
-# %% [markdown] minutes=5 ask="Six searches: inner tolerance loose, medium or tight, outer tolerance loose or tight. Which of them stop at 14.9?"
+# %% [markdown] minutes=4 ask="Six searches: inner tolerance loose, medium or tight, outer tolerance loose or tight. Which of them stop at 14.9?"
 # ### The two Nevos: what was published
 #
 # Here are the estimates of the guide's table. Put them into the objective.
@@ -781,7 +783,7 @@ print(f"the price of {product} changes by {cut.sum():.4f} dollars")
 
 # %% tags=["build"]
 def losses(found):
-    """(1.3), (1.5) before and after the cut: the fraction of its buyers that each product loses, (J,)."""
+    """(1.3), (1.5) before and after: the fraction of its buyers that each product loses, (J,)."""
     Gamma, delta = np.hstack([found.sigma, found.pi]), found.delta[one.index]
     mu = blpteach.taste_deviations(one.X2, one.tastes, Gamma)   # (J, I)
     alpha = found.beta[0] + one.tastes @ Gamma[1]               # (5.1)  (I,)
@@ -807,7 +809,8 @@ assert np.allclose(few, known, atol=3e-3)
 (100 * few).round(1)
 
 # %%
-rivals, words = ids != product, {"F2B26": "its twin", "F6B18": "no sugar", "F3B06": "sweeter, mushy"}
+words = {"F2B26": "its twin", "F6B18": "no sugar", "F3B06": "sweeter, mushy"}
+rivals = ids != product
 notes = {k: words[name] for k, name in enumerate(ids[rivals]) if name in words}
 plots.HalvedPrice(sugar[rivals], mushy[rivals], product, sugar[~rivals][0], notes,
                   {name: lost[rivals] for name, lost in answers.items()})
@@ -856,8 +859,8 @@ higher = np.array([[objective(estimates.theta2 + sign * step) for sign in (-1, 1
 
 # %%
 assert higher.min() > 0 and np.allclose(higher[-1], 0.0107, atol=1e-3)
-print(f"the neighbours lie higher, by {higher[:-1].min():.3f} to {higher[:-1].max():.0f}; those along the "
-      f"floor by {higher[-1].min():.3f}")
+print(f"the neighbours lie higher, by {higher[:-1].min():.3f} to {higher[:-1].max():.0f}; "
+      f"those along the floor by {higher[-1].min():.3f}")
 
 # %% [markdown]
 # *Does the method find a truth that we know?* The third data set of the course is simulated: 80 markets with different choice sets, strong endogeneity, three nonlinear parameters. Start from half the truth.
@@ -926,7 +929,7 @@ assert np.allclose(prices["Newton loose"], estimates.beta[0], atol=0.5)
 assert prices["elasticity"].between(-3.72, -3.58).all()
 
 # %% [markdown]
-# With the loose tolerance BFGS falls to the floor and stays where it landed. *The start decides*: any price coefficient between $-32$ and $-70$ can be had. With a tight one the start is forgotten. Gauss-Newton, which measures in no units, ends within half a unit of
+# With the loose tolerance BFGS falls to the floor and stays where it landed. *The start decides*: the nine price coefficients run from $-32$ to $-70$. With a tight tolerance the start is forgotten. Gauss-Newton, which measures in no units, ends within half a unit of
 # the minimum under the loose tolerance as well. And the mean own elasticity is $-3.6$ or $-3.7$ whatever you do.
 
 # %% [markdown] minutes=1 ask="Which of these would you set as homework?"
