@@ -63,7 +63,7 @@ def commands(request, tmp_path_factory, distributions):
 def test_wheel_holds_package_lessons_and_data_and_nothing_else(distributions):
     version = distributions[1].name.split("-")[1]
     expected = {str(path.relative_to(ROOT).as_posix()) for path in (ROOT / "blpteach").rglob("*.py")}
-    expected |= {f"blpteach/_lessons/{path.name}" for path in (ROOT / "lessons").glob("*.ipynb")}
+    expected |= {f"blpteach/_lessons/{path.name}" for path in [*(ROOT / "lessons").glob("*.ipynb"), ROOT / "lessons" / "README.md"]}
     expected |= {f"blpteach/_data/{name}" for name in DATA}
     expected |= {f"blpteach-{version}.dist-info/{name}" for name in DIST_INFO}
     with zipfile.ZipFile(distributions[1]) as wheel:
@@ -84,10 +84,11 @@ def test_help_names_the_commands(commands, tmp_path):
     assert all(command in shown for command in ("lab", "new", "estimate"))
 
 
-def test_new_copies_all_lessons(commands, tmp_path):
-    run(commands / "blpteach", "new", "mine", cwd=tmp_path)
-    lessons = {path.name for path in (ROOT / "lessons").glob("*.ipynb")}
-    assert {path.name for path in (tmp_path / "mine").glob("*.ipynb")} == lessons
+def test_new_copies_all_lessons_in_each_edition(commands, tmp_path):
+    lessons = {path.name for path in (ROOT / "lessons").glob("*.ipynb")} | {"README.md"}
+    for edition in ("student", "lecture", "solutions"):
+        run(commands / "blpteach", "new", edition, "--edition", edition, cwd=tmp_path)
+        assert {path.name for path in (tmp_path / edition).iterdir() if path.name[0] != "."} == lessons
 
 
 def test_estimate_prints_json_alone_on_stdout(commands, tmp_path):
