@@ -102,7 +102,7 @@ class Estimates(Outcome):
 
     @cached_property
     def expected_improvement(self):
-        """By how much one more Gauss-Newton step would lower the objective, `r'R(R'R)^-1 R'r`: small whatever the units of theta2."""
+        """By how much one more Gauss-Newton step would lower the objective (4.7), `r'R(R'R)^-1 R'r`: small whatever the units of theta2."""
         if not len(self.theta2) or not np.isfinite(self._R).all():
             return 0.0
         scale = np.linalg.norm(self._R, axis=0)

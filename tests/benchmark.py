@@ -124,34 +124,57 @@ def imports():
     print(f"{'import blpteach against numpy, scipy.optimize and pandas':<58}{whole:>12.3f}{base:>12.3f}{whole / base:>9.2f}")
 
 
-def redraws():
-    """Milliseconds from a slider's move to the new picture, in the kernel: median and slowest of twenty moves of each widget."""
-    from importlib import import_module
-
+def widgets():
+    """The widget of each lesson, with what the lesson gives it."""
+    from blpteach import Problem
     from blpteach.examples import EXAMPLES
+    from blpteach.plots.search import Landscape
+    from blpteach.widgets.endogeneity import endogeneity
+    from blpteach.widgets.inversion import race
+    from blpteach.widgets.merger import merger
+    from blpteach.widgets.miniature import market_size
+    from blpteach.widgets.search import search
+    from blpteach.widgets.tastes import diversion
     problem, start = EXAMPLES["cereal"]()
+    yield "00", market_size(Problem(problem.products, linear="0 + prices", absorb="product_ids"))
+    yield "01", diversion()
+    yield "02", race()
+    yield "03", endogeneity()
+    twice_mean = np.polyfit(problem.agents["income"], problem.agents["income_squared"], 2)[1]
+    yield "04", search(Landscape(problem, problem.estimate(**start), twice_mean))
+    yield "05", merger()
+
+
+def redraws():
+    """Milliseconds from a slider's move to the new picture, in the kernel: median and slowest of twenty moves of each slider."""
     print(f"\n{'redraw of a widget (milliseconds)':<58}{'median':>12}{'slowest':>12}")
-    for lesson, module, name in WIDGETS:
-        box = getattr(import_module(f"blpteach.widgets.{module}"), name)()
-        for label, control in box.controls.items():
-            if hasattr(control, "step") and hasattr(control, "min"):
-                times = [one_move(control) for _ in range(20)]
-                print(f"{f'lesson {lesson}, {name}: {label}':<58}{1e3 * np.median(times):>12.0f}{1e3 * max(times):>12.0f}", flush=True)
+    for lesson, box in widgets():
+        for name, control in box.controls.items():
+            times = [move(control) for _ in range(20)]
+            print(f"{f'lesson {lesson}: {name}':<58}{1e3 * np.median(times):>12.0f}{1e3 * max(times):>12.0f}", flush=True)
 
 
-def one_move(slider):
-    """Seconds that one step of a slider takes, there and back in turn."""
-    step = slider.step if slider.value + slider.step <= slider.max else -slider.step
+def move(control):
+    """Seconds that a move of one control takes: to the next position, or from the last one back to the first."""
+    if hasattr(control, "max"):
+        position = control.value + control.step
+        position = position if position <= control.max else control.min
+    else:
+        options = [value for _, value in control._options_full]
+        position = options[(options.index(control.value) + 1) % len(options)]
     begin = time.perf_counter()
-    slider.value += step
+    control.value = position
     return time.perf_counter() - begin
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["growth"]:
         growth_of(int(sys.argv[2]))
+    elif sys.argv[1:2] == ["redraws"]:
+        redraws()
     else:
         against_pyblp()
         contraction_forms()
         growth()
         imports()
+        redraws()

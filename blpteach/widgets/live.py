@@ -1,5 +1,6 @@
 """A picture under sliders: the image is redrawn from a persistent figure, not plotted anew."""
 import asyncio
+from threading import RLock
 
 import ipywidgets as ipw
 
@@ -29,18 +30,20 @@ def live(picture, controls, presets=None):
         Sliders, buttons, image. `box.picture` and `box.controls` are kept for tests and for the curious.
     """
     image = ipw.Image(format="png", layout=ipw.Layout(max_width="100%", align_self="flex-start"))
-    paused = []
+    paused, alone = [], RLock()                                 # a kernel may hear of two controls in two threads
 
     def redraw(change=None):
-        if not paused:
-            image.value = picture.moved(**{name: control.value for name, control in controls.items()})
+        with alone:
+            if not paused:
+                image.value = picture.moved(**{name: control.value for name, control in controls.items()})
 
     def set_all(values):
-        paused.append(True)                                     # one redraw for all the values of a preset
-        for name, value in values.items():
-            controls[name].value = value
-        paused.pop()
-        redraw()
+        with alone:
+            paused.append(True)                                 # one redraw for all the values of a preset
+            for name, value in values.items():
+                controls[name].value = value
+            paused.pop()
+            redraw()
 
     def preset(values):
         set_all(values)
