@@ -66,6 +66,12 @@ def test_0_2_names_what_was_left_out(columns):
     first = np.column_stack([exogenous, raw[Z_NAMES]])
     fitted = first @ np.linalg.lstsq(first, raw["prices"], rcond=None)[0]
     says("0.2", slope(raw["delta"], np.column_stack([exogenous, fitted])), "Instruments, but no product effects")
+    first = np.column_stack([np.ones(2256), raw[Z_NAMES]])
+    fitted = first @ np.linalg.lstsq(first, raw["prices"], rcond=None)[0]
+    says("0.2", slope(raw["delta"], np.column_stack([np.ones(2256), fitted])), "Instruments and a constant, but no product effects")
+    first = raw[Z_NAMES].to_numpy()
+    fitted = first @ np.linalg.lstsq(first, raw["prices"], rcond=None)[0]
+    says("0.2", slope(raw["delta"], fitted), "without a constant. Use `y`")         # and not: "the outside good is missing"
 
 
 def test_0_2_names_what_went_wrong_between_the_stages(columns):
@@ -93,6 +99,9 @@ def test_0_3_degrees_of_freedom_and_sums_of_squares(columns):
     says("0.3", explained / total, "R squared")
     says("0.3", explained / (total - explained), "ratio of explained to unexplained")
     says("0.3", (total / 20) / ((total - explained) / 2212), "the price itself")
+    centred, first = raw["prices"] - raw["prices"].mean(), np.column_stack([np.ones(2256), raw[Z_NAMES]])
+    rest = np.linalg.lstsq(first, centred, rcond=None)[1][0]
+    says("0.3", ((centred @ centred - rest) / 20) / (rest / 2235), "A constant, but no product effects")
 
 
 def test_0_4_the_denominator_is_the_exercise():
@@ -105,6 +114,7 @@ def test_0_4_the_denominator_is_the_exercise():
     says("0.4", lambda s, b, dp: s * (1 + b * (dp - (s * dp).sum())), "straight line")
     says("0.4", lambda s, b, dp: s * np.exp(b * dp), "denominator is missing")
     says("0.4", lambda s, b, dp: right(s, b, -dp), "wrong direction")
+    says("0.4", lambda s, b, dp: s + b * s * (1 - s) * dp, "its own price alone")
     reply = str(blpteach.check("0.4", lambda s, b, dp: s))
     assert reply.startswith("✗") and "change = np.array(" in reply
 
@@ -113,6 +123,7 @@ def test_0_5_who_leaves_and_where_they_can_go():
     assert blpteach.check("0.5", lambda s, size: (size - s.sum()) / (size - s))
     says("0.5", lambda s, size: (1 - s.sum()) / (1 - s), "market size is not used")
     says("0.5", lambda s, size: 0 * s + (size - s.sum()) / size, "outside good's share")
+    says("0.5", lambda s, size: (size - s.sum()) / size, "outside good's share, one number")
     says("0.5", lambda s, size: (1 - s.sum()) / (size - s), "as if it shrank too")
     says("0.5", lambda s, size: 1 - (size - s.sum()) / (size - s), "complement")
     says("0.5", lambda s, size: (size - s.sum()) / size / (1 - s), "in the denominator")
@@ -128,3 +139,5 @@ def test_0_6_whose_shares_count():
     says("0.6", lambda b, s, f: -1 / (b * (1 - np.array([s[f == g].mean() for g in f]))), "mean share")
     says("0.6", lambda b, s, f: -1 / (b * (1 - np.array([s[f != g].sum() for g in f]))), "rivals' shares")
     says("0.6", lambda b, s, f: -right(b, s, f), "sign is wrong")
+    says("0.6", lambda b, s, f: 1 / (b**2 * right(b, s, f)), "upside down")
+    says("0.6", lambda b, s, f: -1 / (b * (1 - pd.Series(s).groupby(f).sum())), "one for each firm")

@@ -57,7 +57,8 @@ def test_iterations_right():
 @pytest.mark.parametrize("answer, fragment", [
     (lambda rate, error: np.log10(error) / np.log10(rate), "You stop when the *change* is as small"),
     (lambda rate, error: np.log(error * rate / (1 - rate)) / np.log(rate), "the wrong way round"),
-    (lambda rate, error: 1 + np.log(error * (1 - rate) / rate) / np.log(rate), "one iteration off"),
+    (lambda rate, error: 1 + np.log(error * (1 - rate) / rate) / np.log(rate), "one iteration too many"),
+    (lambda rate, error: np.log(error * (1 - rate) / rate) / np.log10(rate), "One of the two logarithms has base e"),
     (lambda rate, error: np.log10(error * (1 - rate) / rate) / np.log(rate), "One of the two logarithms has base 10"),
     (lambda rate, error: np.log(error * (1 - rate) / rate) / np.log(1 - rate), "not by `log(1 - rate)`"),
     (lambda rate, error: -np.log(error * (1 - rate) / rate) / np.log(rate), "the sign is wrong"),
@@ -86,6 +87,9 @@ def plain_step(delta, shares, mu, weights):
 @pytest.mark.parametrize("answer, fragment", [
     (lambda d, S, mu, w: plain_step(d, S, mu, w) - np.log((1 - S.sum()) / (1 - (softmax(d, mu) @ w).sum())), "Compare the types' parts alone"),
     (lambda d, S, mu, w: plain_step(d, S, mu, w) - np.log((1 - S.sum()) / (w @ (1 - softmax(d, mu).sum(0)))), "You compare unlike things"),
+    (lambda d, S, mu, w: plain_step(d, S, mu, w) - np.log((w.sum() - S.sum()) / (1 - (softmax(d, mu) @ w).sum())), "In the model, too"),
+    (lambda d, S, mu, w: right_step(d, S, mu, w) + np.log(w.sum()), "Divide both or neither"),
+    (lambda d, S, mu, w: right_step(d, S, mu, w) - d, "add the old one"),
     (lambda d, S, mu, w: blpteach.log_contraction(S, mu, w)(d), "the outside good's gap is missing"),
     (lambda d, S, mu, w: d - (right_step(d, S, mu, w) - d), "where the model sells too little"),
     (lambda d, S, mu, w: 2 * plain_step(d, S, mu, w) - right_step(d, S, mu, w), "The outside good's gap has the wrong sign"),
@@ -110,6 +114,8 @@ def test_abstainers_right():
 @pytest.mark.parametrize("answer, fragment", [
     (lambda s0, never: 1 - s0, "a logit with the same outside share"), (lambda s0, never: 1 - s0 + never, "not out of the number of consumers"),
     (lambda s0, never: (1 - s0) * (1 - never), "don't multiply"), (lambda s0, never: (1 - s0)**2 / (1 - never), "not over all consumers"),
+    (lambda s0, never: (1 - s0) / (1 - never) - never / (1 - never), "subtract those who never buy twice"),
+    (lambda s0, never: 1 - (s0 + never), "comes from `1 - never` of them"), (lambda s0, never: 1 - never, "the fraction of consumers who may buy"),
     (lambda s0, never: (s0 - never) / (1 - never), "one minus the right answer")])
 def test_abstainers_wrong(answer, fragment):
     assert fragment in says("2.3", answer)
@@ -147,6 +153,9 @@ def test_larger_market_wrong(stack):
     assert "only a lower bound" in says("2.4", (shares / 2).sum(1).mean())
     half = blpteach.invert_shares(shares / 2, mu, w).delta
     assert "the rate of the corrected map" in says("2.4", blpteach.contraction_rate(probabilities(half, mu), w, True).mean())
+    assert "half the old rate" in says("2.4", rate_by_power(probabilities(old, mu) / 2, w).mean())
+    assert "the rate of the first market" in says("2.4", rate_by_power(probabilities(half, mu), w)[0])
+    assert "the median over the markets" in says("2.4", np.median(rate_by_power(probabilities(half, mu), w)))
     assert "expected one number. Its mean is the right one" in says("2.4", rate_by_power(probabilities(half, mu), w))
 
 
@@ -170,8 +179,11 @@ def test_constant_slope_wrong(answer, fragment):
     assert fragment in says("2.5", lambda P, B, v: answer(*by_matrices(P, B, v)))
 
 
-def test_constant_slope_without_the_rivals():
-    assert "raises the rivals too" in says("2.5", lambda P, B, v: -np.linalg.solve(slopes(P, B), B @ v))
+@pytest.mark.parametrize("direct, fragment", [
+    (lambda P, B, v: B @ v, "raises the rivals too"), (lambda P, B, v: B @ (v * P.sum(0)), "which is `s_i0` itself"),
+    (lambda P, B, v: B @ v - (B @ v) * (B @ P.sum(0)), "The mean of the product"), (lambda P, B, v: 1 - B @ P.sum(0), "The tastes `v_i` are missing")])
+def test_constant_slope_other_expectations(direct, fragment):
+    assert fragment in says("2.5", lambda P, B, v: -np.linalg.solve(slopes(P, B), direct(P, B, v)))
 
 
 # 2.6 sampling error
@@ -190,6 +202,7 @@ def test_share_error_right():
 @pytest.mark.parametrize("answer, fragment", [
     (lambda M: M, "the derivative in the other direction"), (lambda M: 1 / M, "the inverse *matrix*"), (lambda M: -np.linalg.inv(M), "A minus too many"),
     (lambda M: 2 * np.eye(len(M)) - M, "the first two terms"), (lambda M: np.diag(1 / np.diag(M)), "inverted the diagonal alone"),
+    (lambda M: np.linalg.inv(np.eye(len(M)) - M), "You inverted A."), (lambda M: np.linalg.inv(2 * np.eye(len(M)) - M), "You inverted `I + A`"),
     (lambda M: np.linalg.inv(M.T), "rows and columns are exchanged"), (lambda M: np.diag(np.linalg.inv(M)), "has shape (3,); expected (3, 3)")])
 def test_share_error_wrong(answer, fragment):
     assert fragment in says("2.6", lambda P, B: answer(slopes(P, B)))

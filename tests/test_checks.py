@@ -128,7 +128,7 @@ def stops(P, weights):
 @pytest.mark.parametrize("function, says", [
     (lambda P, weights: P, "No weights."), (lambda P: P, "will be called with (P, weights)"), (bad_return, "returns nothing"), (in_place, "changes its argument `P` in place"),
     (stops, "stops in line 2: `IndexError"), (3, "expected a function of (P, weights)"), (lambda P, weights: (P * weights).T, "expected (2, 3). It is the transpose"),
-    (lambda P, weights: 2 * P * weights, "Every number is 2 times"), (lambda P, weights: P * weights if P[0, 0] < 0.6 else P, "random cases, and wrong in this one")])
+    (lambda P, weights: 2 * P * weights, "Every number is 2 times"), (lambda P, weights: P * weights if P[0, 0] < 0.6 else P, "of 5 random cases")])
 def test_functions_are_tried_and_the_failing_case_is_shown(made_up, function, says):
     reply = str(blpteach.check("0.2", function))
     assert reply.startswith("✗") and says in reply

@@ -111,5 +111,5 @@ def _first_wrong(results, cases, exercise):
     complaints = [diagnose(results[k], rights[k], **tolerances) for k in wrong]
     common = complaints[0] if len(wrong) == CASES and len(set(complaints)) == 1 else ""
     first = complaints[0] if plain(results[wrong[0]]).shape != plain(rights[wrong[0]]).shape else common
-    some = "" if len(wrong) == CASES else f" It is right in {CASES - len(wrong)} of {CASES} random cases, and wrong in this one:"
+    some = "" if len(wrong) == CASES else f" It is right in {CASES - len(wrong)} of {CASES} random cases."
     return (first + some).strip(), describe(cases[wrong[0]])

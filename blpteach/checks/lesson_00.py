@@ -18,8 +18,8 @@ MARKET, INSTRUMENTS = "C01Q1", [f"demand_instruments{k}" for k in range(20)]
 
 @cache
 def cereal():
-    """The products table."""
-    return load_cereal()[0]
+    """The products table, with one group `all` beside its own columns."""
+    return load_cereal()[0].assign(all=0)
 
 
 @cache
@@ -168,6 +168,10 @@ EXERCISES = {
                  "which are net of product averages.", lambda: price_coefficient(linear="1 + mushy + prices", instruments=["prices"])),
          Mistake("Instruments, but no product effects: this compares different cereals with each other. Use `y`, `X` and `Z`, which are net of "
                  "product averages.", lambda: price_coefficient(linear="1 + mushy + prices")),
+         Mistake("Instruments and a constant, but no product effects: this compares different cereals with each other. Use `y`, `X` and `Z`, "
+                 "which are net of product averages.", lambda: two_stages(("all",))),
+         Mistake("`delta`, price and instruments are as they stand in the table, without a constant. Use `y`, `X` and `Z`, which are net of "
+                 "product averages.", lambda: two_stages(())),
          Mistake("The price was regressed on instruments that are not net of product averages. Use `Z`, not the columns of the table.",
                  lambda: two_stages(demean_instruments=False)),
          Mistake("The second stage uses the *residual* of the first: the part of the price that the instruments do not explain. Use the part "
@@ -183,7 +187,8 @@ EXERCISES = {
                  lambda: float(logit().problem.estimate(steps=2).beta[0]))),
         ("`np.linalg.lstsq(Z, X[:, 0], rcond=None)[0]` are the coefficients of the first stage. What is the fitted price?",
          "The fitted price is `Z @ coefficients`. The second stage is least squares of `y` on this one column, without a constant."),
-        "Two regressions give what (3.3) gives in one: the instruments choose which part of the price is used."),
+        "Two regressions give what (3.3) gives in one: the instruments choose which part of the price is used.",
+        rtol=2e-4),                                             # two of the mistakes lie within a thousandth of each other
     "0.3": Exercise(
         "one number: the F statistic, with 20 and N - J - 20 degrees of freedom",
         first_stage_F,
@@ -194,13 +199,15 @@ EXERCISES = {
                  lambda: first_stage_F(explained="all")),
          Mistake("Price and instruments are not net of product averages: this F also counts how the instruments differ between cereals. Use "
                  "`X` and `Z`.", lambda: first_stage_F(effects=(), lost=0)),
+         Mistake("A constant, but no product effects: this F also counts how price and instruments differ between cereals. Use `X` and `Z`.",
+                 lambda: first_stage_F(effects=("all",), lost=1)),
          Mistake("This is the R squared of the first stage. F divides what is explained by what is not, each per degree of freedom.",
                  r_squared),
          Mistake("This is the ratio of explained to unexplained sum of squares. Divide each by its degrees of freedom.",
                  lambda: r_squared() / (1 - r_squared()))),
         ("Split the price in two: fitted values `Z @ coefficients` and the rest. F is a ratio of their sums of squares, each per degree of "
          "freedom.", "Above stands the sum of squares of the fitted price, with 20 degrees of freedom; below that of the rest, with `len(y) - J - 20`."),
-        "The instruments explain nearly all of the price, so instrumenting can hardly change the estimate, whether or not they are valid."),
+        "The instruments explain nearly all of the price, so the estimate stays near least squares, whether or not they are valid."),
     "0.4": Exercise(
         "a function of (shares, beta_price, change) that returns the new shares (J,)",
         new_shares,
@@ -210,12 +217,16 @@ EXERCISES = {
                  "old share, `1 - shares.sum()`.", lambda shares, beta_price, change: normalised(shares * np.exp(beta_price * change), 1)),
          Mistake("This follows the derivatives at the old prices along a straight line. The logit is not a straight line: use (1.3) at the new "
                  "utilities.", lambda shares, beta_price, change: shares + logit_jacobian(beta_price, shares) @ change),
+         Mistake("Each product answers to its own price alone, along a straight line: this is the own elasticity of (0.3). The prices of the "
+                 "others count too, and the logit is not a straight line.",
+                 lambda shares, beta_price, change: shares * (1 + beta_price * change * (1 - shares))),
          Mistake("The denominator is missing, or still has the old utilities in it. The sum in (1.3) changes when any price does.",
                  lambda shares, beta_price, change: shares * np.exp(beta_price * change)),
          Mistake("The utilities move in the wrong direction: they change by `beta_price * change`, and `beta_price` is negative already.",
                  lambda shares, beta_price, change: new_shares(shares, -beta_price, change))),
-        ("By (0.2), `exp(delta)` is `shares / outside`. By which factor does a change of the price multiply it?",
-         "Put `shares / outside * np.exp(beta_price * change)` in the place of `exp(delta)` in (1.3), then multiply above and below by `outside`."),
+        ("By (0.2), `exp(delta)` is `shares / (1 - shares.sum())`, the old odds against the outside good. By which factor does a change of the price multiply it?",
+         "In the function, `outside = 1 - shares.sum()`. Put `shares / outside * np.exp(beta_price * change)` in the place of `exp(delta)` in (1.3), "
+         "then multiply above and below by `outside`."),
         "Old shares and one coefficient are enough: the logit needs to know nothing about a product but how many buy it.", price_case),
     "0.5": Exercise(
         "a function of (shares, market_size) that returns one fraction for each product, (J,)",
@@ -224,6 +235,8 @@ EXERCISES = {
                  lambda shares, market_size: to_outside(shares, 1)),
          Mistake("This is the outside good's share, the same for all products. Those who leave product j do not come back to it: divide by what "
                  "is not j.", lambda shares, market_size: np.full(len(shares), 1 - shares.sum() / market_size)),
+         Mistake("This is the outside good's share, one number. The answer has one for each product: those who leave product j do not come "
+                 "back to it, so divide by what is not j.", lambda shares, market_size: 1 - shares.sum() / market_size),
          Mistake("The outside share was divided by the market size, as if it shrank too. In a larger market the inside shares shrink, and the "
                  "outside good gets the rest.", lambda shares, market_size: (1 - shares.sum()) / market_size / (1 - shares / market_size)),
          Mistake("Shares were multiplied by the market size. In a market twice as large they are half as large.",
@@ -234,7 +247,7 @@ EXERCISES = {
                  "choose among all but j.", lambda shares, market_size: 1 - (shares.sum() - shares) / market_size)),
         ("Derive `d s_0 / d p_j` and `d s_j / d p_j` from (1.3). What drops out of their ratio?",
          "The coefficient drops out, and so does `s_j` as a factor. Two shares remain, one above and one below; take both in the new market."),
-        "No estimate is left in the formula: the logit's diversion ratios are shares, and shares depend on the assumed market size.", size_case),
+        "No estimate is left in the formula: the logit's diversion ratios are made of shares, and shares depend on the assumed market size.", size_case),
     "0.6": Exercise(
         "a function of (beta_price, shares, firms) that returns the margins (J,) in dollars",
         firm_margins,
@@ -245,6 +258,11 @@ EXERCISES = {
                  lambda beta_price, shares, firms: firm_margins(beta_price, shares, np.ones(len(shares)))),
          Mistake("The firm's share stands where one minus it belongs: what counts is the fraction that buys from others or not at all.",
                  lambda beta_price, shares, firms: 1 / (-beta_price * (ownership_matrix(firms) @ shares))),
+         Mistake("The right factor, but upside down: you multiply by one minus the firm's share. A firm with more buyers to lose to itself "
+                 "asks for a larger margin, so divide by it.",
+                 lambda beta_price, shares, firms: (1 - ownership_matrix(firms) @ shares) / -beta_price),
+         Mistake("The margins are right, one for each firm. The answer has one for each product: give every product its firm's, in the order "
+                 "of `shares`.", lambda beta_price, shares, firms: firm_margins(beta_price, shares, firms)[np.unique(firms, return_index=True)[1]]),
          Mistake("The firm's mean share is used in place of its total share.",
                  lambda beta_price, shares, firms: 1 / (-beta_price * (1 - ownership_matrix(firms) @ shares / ownership_matrix(firms).sum(1)))),
          Mistake("The rivals' shares are subtracted in place of the firm's own.",

@@ -13,7 +13,7 @@ from .exercise import Exercise, Mistake
 
 def a_rate(rng):
     """A contraction rate and an error in delta."""
-    return {"rate": round(rng.uniform(0.3, 0.97), 3), "error": 10.0 ** -rng.integers(3, 13)}
+    return {"rate": round(rng.uniform(0.3, 0.97), 3), "error": float(f"1e-{rng.integers(3, 13)}")}
 
 
 def a_market(rng):
@@ -60,6 +60,18 @@ def mixed(delta, shares, mu, weights):
     return step(delta, shares, mu, weights, lambda P: np.log(1 - shares.sum()) - np.log(weights @ (1 - P.sum(0))))
 
 
+def mixed_otherwise(delta, shares, mu, weights):
+    return step(delta, shares, mu, weights, lambda P: np.log(weights.sum() - shares.sum()) - np.log(1 - weights @ P.sum(0)))
+
+
+def part_and_mass(delta, shares, mu, weights):
+    return step(delta, shares, mu, weights, lambda P: np.log(1 - shares.sum() / weights.sum()) - np.log(weights @ (1 - P.sum(0))))
+
+
+def without_delta(delta, shares, mu, weights):
+    return like_with_like(delta, shares, mu, weights) - delta
+
+
 def uncorrected(delta, shares, mu, weights):
     return step(delta, shares, mu, weights, lambda P: 0)
 
@@ -88,11 +100,15 @@ def cereal_markets():
     return block.shares, taste_deviations(block.X2, block.tastes, Gamma), block.weights
 
 
-def mean_rate(factor=0.5, corrected=False):
-    """Mean rate over markets if all inside shares are `factor` times the observed ones."""
+def rates(factor=0.5, corrected=False):
+    """The rate in each market if all inside shares are `factor` times the observed ones, (94,)."""
     shares, mu, weights = cereal_markets()
     P = choice_probabilities(invert_shares(factor * shares, mu, weights).delta, mu)
-    return contraction_rate(P, weights, corrected).mean()
+    return contraction_rate(P, weights, corrected)
+
+
+def mean_rate(factor=0.5, corrected=False):
+    return rates(factor, corrected).mean()
 
 
 def mean_rate_at_the_logits_shift():
@@ -120,10 +136,13 @@ EXERCISES = {
                  lambda rate, error: np.log(error) / np.log(rate)),
          Mistake("The factor is the wrong way round: the change must come down to `error * (1 - rate) / rate`, and you take `error * rate / (1 - rate)`.",
                  lambda rate, error: np.log(error * rate / (1 - rate)) / np.log(rate)),
-         Mistake("Nearly: the error is the change times `rate / (1 - rate)`, not times `1 / (1 - rate)`. You are one iteration off.",
+         Mistake("Nearly: one iteration too many. Either you take the error to be the change times `1 / (1 - rate)`, where it is `rate / (1 - rate)`; "
+                 "or you count the first change, which is 1 after no further iteration.",
                  lambda rate, error: np.log(error * (1 - rate)) / np.log(rate)),
          Mistake("One of the two logarithms has base 10 and the other base e. Either base will do, but the same one in both.",
                  lambda rate, error: np.log10(error * (1 - rate) / rate) / np.log(rate)),
+         Mistake("One of the two logarithms has base e and the other base 10. Either base will do, but the same one in both.",
+                 lambda rate, error: np.log(error * (1 - rate) / rate) / np.log10(rate)),
          Mistake("Divide by `log(rate)`, not by `log(1 - rate)`: each iteration multiplies the change by `rate`.",
                  lambda rate, error: np.log(error * (1 - rate) / rate) / np.log(1 - rate))),
         ("Which change means this error? Solve `error = change * rate / (1 - rate)` for the change.",
@@ -138,6 +157,11 @@ EXERCISES = {
                  all_households),
          Mistake("You compare unlike things: `1 - shares.sum()` contains those who are no types, `sum_i w_i s_i0` does not. This map has another fixed point. "
                  "Of the types' mass the observed shares leave `weights.sum() - shares.sum()` to the outside good.", mixed),
+         Mistake("You compare unlike things: the model's `1 -` inside shares contains those who are no types, `weights.sum() - shares.sum()` does not. "
+                 "This map has another fixed point. In the model, too, take what the types leave: `sum_i w_i s_i0`.", mixed_otherwise),
+         Mistake("You compare a fraction of the types with a mass: the observed outside share is divided by `weights.sum()`, the model's is not. Divide both or neither.",
+                 part_and_mass),
+         Mistake("This is the step, the change in delta. The map returns the next delta: add the old one.", without_delta),
          Mistake("This is the plain contraction (2.1): the outside good's gap is missing.", uncorrected),
          Mistake("The sign is wrong: where the model sells too little of a product its delta must rise, so add `log S_j - log s_j(delta)`.", wrong_way),
          Mistake("The outside good's gap has the wrong sign. Where the model leaves too much to it, all deltas must rise: subtract `log S_0 - log s_0`.", correction_added),
@@ -156,11 +180,16 @@ EXERCISES = {
                  "`s0 - never` is a part of all consumers; you need the part of those who may buy.", lambda s0, never: 1 - (s0 - never)),
          Mistake("Divide by `1 - never`, don't multiply: the inside share of all consumers comes from fewer people, who must buy more often.",
                  lambda s0, never: (1 - s0) * (1 - never)),
+         Mistake("You subtract those who never buy twice: `s0` contains them already, so the inside share of all consumers is `1 - s0`.",
+                 lambda s0, never: (1 - s0 - never) / (1 - never)),
+         Mistake("`s0` contains those who never buy already, so the inside share of all consumers is `1 - s0`. And it comes from `1 - never` of them: divide.",
+                 lambda s0, never: 1 - s0 - never),
+         Mistake("This is the fraction of consumers who may buy. A row of A sums to the probability that one of them does buy.", lambda s0, never: 1 - never),
          Mistake("You computed `E[(1 - s_i0)^2]`. Divide it by the inside share: the average is over buyers, not over all consumers.",
                  lambda s0, never: (1 - s0)**2 / (1 - never))),
         ("There are two kinds of types, one with all choice probabilities zero. Who buys j? Write down row j of A, an average over these buyers.",
          "All rows of A are equal. The only eigenvalue other than zero is the sum of a row: the probability that a consumer who may buy does."),
-        "What counts is the outside share among those who may buy: so a large market of people who are not in it does not make the contraction fast.",
+        "What counts is the outside share among those who may buy: a market made larger by people who never buy is no faster to invert.",
         abstainers, rtol=1e-6),
 
     "2.4": Exercise(
@@ -170,6 +199,10 @@ EXERCISES = {
                  "Invert the halved shares.", mean_rate_at_the_logits_shift),
          Mistake("This is the mean of `1 - S_0`, the rate of a logit. With random tastes that is only a lower bound: compute the rate from the choice probabilities.",
                  lambda: cereal_markets()[0].sum(1).mean() / 2),
+         Mistake("This is half the old rate, as if each type's probabilities were halved. They are not: delta falls, and who nearly always bought still often buys. "
+                 "Invert the halved shares.", lambda: mean_rate(1) / 2),
+         Mistake("This is the rate of the first market. The mean over all 94 is asked for.", lambda: rates()[0]),
+         Mistake("This is the median over the markets. The mean is asked for.", lambda: np.median(rates())),
          Mistake("This is the rate of the corrected map. The plain contraction is asked for.", lambda: mean_rate(corrected=True))),
         ("Three steps: halved shares, delta; delta, choice probabilities; choice probabilities, rate. `invert_shares` takes all 94 markets at once.",
          "`blpteach.invert_shares(stack.shares / 2, mu_all, stack.weights).delta` is the first step; the last is `blpteach.contraction_rate(P, stack.weights)`, (94,)."),
@@ -183,7 +216,13 @@ EXERCISES = {
          Mistake("You solve with the transposed Jacobian. `log_share_jacobian[j, k]` is `d log s_j / d delta_k`, as (2.7) wants it.",
                  lambda P, B, v: -np.linalg.solve(log_share_jacobian(P, B).T, direct_effect(P, B, v))),
          Mistake("You left out the second part of the bracket: a taste for all inside goods raises the rivals too. `1 - sum_m s_im` is `s_i0`, so average `v_i s_i0` over buyers.",
-                 lambda P, B, v: -np.linalg.solve(log_share_jacobian(P, B), B @ v))),
+                 lambda P, B, v: -np.linalg.solve(log_share_jacobian(P, B), B @ v)),
+         Mistake("You average `v_i (1 - s_i0)`, but the bracket is `1 - sum_m s_im`, which is `s_i0` itself: `1 - P.sum(0)`.",
+                 lambda P, B, v: -np.linalg.solve(log_share_jacobian(P, B), B @ (v * P.sum(0)))),
+         Mistake("You multiply the mean of `v_i` by the mean of `s_i0`. The mean of the product is asked for: multiply type by type, then average.",
+                 lambda P, B, v: -np.linalg.solve(log_share_jacobian(P, B), (B @ v) * (B @ (1 - P.sum(0))))),
+         Mistake("The tastes `v_i` are missing: this is what a common shift of all utilities does. Average `v_i s_i0` over buyers.",
+                 lambda P, B, v: -np.linalg.solve(log_share_jacobian(P, B), B @ (1 - P.sum(0))))),
         ("With a characteristic that is 1 for all products, what is `x_j - sum_m s_im x_m`? It is a number of the type, the same for all products.",
          "It is `s_i0 = 1 - P.sum(0)`. An expectation over the buyers of each product is `B @` something of shape (I,). Then `np.linalg.solve` with the Jacobian of log shares, and a minus."),
         "Spread in the taste for the constant works through the types who may still choose nothing, those with a large s_i0.",
@@ -198,6 +237,9 @@ EXERCISES = {
          Mistake("A minus too many. In (2.7) shares stay and theta2 moves; here `log s(delta) = log S` is differentiated in S, which stands on the other side.",
                  lambda P, B: -np.linalg.inv(log_share_jacobian(P, B))),
          Mistake("This is `I + A`, the first two terms of `I + A + A^2 + ...`. The inverse of `I - A` is the whole sum.", lambda P, B: np.eye(len(P)) + B @ P.T),
+         Mistake("You inverted A. The Jacobian of log shares (1.7) is `I - A`.", lambda P, B: np.linalg.inv(B @ P.T)),
+         Mistake("You inverted `I + A`. The Jacobian of log shares (1.7) is `I - A`: a rival's delta takes buyers away.",
+                 lambda P, B: np.linalg.inv(np.eye(len(P)) + B @ P.T)),
          Mistake("You inverted the diagonal alone, as if the deltas of rivals stood still. They move, since their shares are held.",
                  lambda P, B: np.diag(1 / np.diag(log_share_jacobian(P, B))))),
         ("Differentiate both sides of `log s_j(delta) = log S_j` in `log S_k`. On the right is 1 if j = k, else 0.",

@@ -52,19 +52,21 @@ class Convergence(Picture):
     title : str
     until : int
         End of the horizontal axis.
+    tolerance : float
+        Where a line is drawn.
     """
     size = (9.5, 4.2)
 
-    def __init__(self, histories, rates=None, title="How fast does the change in delta shrink?", until=100, **values):
-        self.histories, self.rates, self.title, self.until = histories, rates or {}, title, until
+    def __init__(self, histories, rates=None, title="How fast does the change in delta shrink?", until=100, tolerance=1e-13, **values):
+        self.histories, self.rates, self.title, self.until, self.tolerance = histories, rates or {}, title, until, tolerance
         super().__init__(**values)
 
     def draw(self, figure):
         """A line and a dashed line for each method, and the tolerance."""
         self.axes = axes = figure.subplots()
         change_axes(axes, self.until)
-        axes.axhline(1e-13, color=OUTSIDE, lw=1.3)
-        axes.text(0.995 * self.until, 1.4e-13, "tolerance", color="#666666", ha="right", va="bottom")
+        axes.axhline(self.tolerance, color=OUTSIDE, lw=1.3)
+        axes.text(0.995 * self.until, 1.4 * self.tolerance, "tolerance", color="#666666", ha="right", va="bottom")
         self.lines = history_lines(axes, self.histories)
         axes.set_title(self.title, loc="left")
 
@@ -86,11 +88,13 @@ class HowMany(Picture):
     ----------
     groups : dict
         From a label to the observed outside share (T,), the outside share among the types (T,), rates (T,) and iterations (T,); two groups.
+    tolerance : float
+        The change in delta at which the iterations stopped.
     """
     size = (12, 4.6)
 
-    def __init__(self, groups, **values):
-        self.groups = groups
+    def __init__(self, groups, tolerance=1e-13, **values):
+        self.groups, self.tolerance = groups, tolerance
         super().__init__(**values)
 
     def draw(self, figure):
@@ -102,13 +106,13 @@ class HowMany(Picture):
             self.points[label] = [*filled, self.left.plot([], [], marker, color=colour, ms=6, mfc="none")[0]]
         self.points[label][2].set_label(f"{label}, observed")
         self.left.plot([0, 1], [1, 0], "--", color=TRUTH, lw=1.5, label="1 - outside share")
-        self.left.set(xlabel="outside share among the types", ylabel="rate of the contraction", xlim=(0, 1), ylim=(0, 1),
-                      title="Does a large outside share help? No")
+        self.left.set(xlabel="outside share (filled: among the types)", ylabel="rate of the contraction", xlim=(0, 1), ylim=(0, 1),
+                      title="Does a large outside share help? Among the types")
         rate = np.linspace(0.2, 0.92, 200)
-        self.right.plot(rate, np.log(1e-13) / np.log(rate), color=TRUTH, lw=1.5, label="log(1e-13) / log(rate)")
+        self.right.plot(rate, np.log(self.tolerance) / np.log(rate), color=TRUTH, lw=1.5, label=f"log({self.tolerance:g}) / log(rate)")
         self.right.add_patch(Rectangle((0, 10), 1, 10, color=OUTSIDE, alpha=0.45, lw=0))
         self.right.text(0.93, 22, "10 to 20", color="#555555", ha="right", va="bottom")
-        self.right.set(xlabel="rate of the contraction", ylabel="iterations to a change of 1e-13", xlim=(0.3, 0.95), ylim=(0, 280),
+        self.right.set(xlabel="rate of the contraction", ylabel=f"iterations to a change of {self.tolerance:g}", xlim=(0.3, 0.95), ylim=(0, 280),
                        title="How many? The rate decides")
         for axes in (self.left, self.right):
             axes.legend(loc="lower left" if axes is self.left else "upper left")

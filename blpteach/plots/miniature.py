@@ -83,14 +83,14 @@ class Slopes(Picture):
         left.scatter(*self.means.T, s=55, color=PRODUCT, zorder=3, label="averages of the 24 products")
         left.set(xlabel="price (dollars a serving)", ylabel="mean utility δ (utils)", title="Across products: does price hurt?")
         right.scatter(*self.within.T, s=6, color=RIVAL, alpha=0.35, lw=0)
-        right.set(xlabel="price less the product's average", ylabel="δ less the product's average",
+        right.set(xlabel="price less its average (dollars)", ylabel="δ less its average (utils)",
                   title="Within a product: does price hurt?")
         centre = self.points.mean(0)                            # both panels span as many dollars and utils
         left.set(xlim=centre[0] + SPAN[0], ylim=centre[1] + SPAN[1])
         right.set(xlim=SPAN[0], ylim=SPAN[1])
         across = np.polyfit(*self.means.T, 1)
         ends = np.array([self.means[:, 0].min(), self.means[:, 0].max()])
-        left.plot(ends, np.polyval(across, ends), color=HIGHLIGHT, label=f"line through them: slope {signed(across[0], 2)}")
+        left.plot(ends, np.polyval(across, ends), color=PRODUCT, label=f"line through them: slope {signed(across[0], 2)}")
         left.xaxis.set_major_locator(MultipleLocator(0.05))
         right.xaxis.set_major_locator(MultipleLocator(0.05))
         self.lines = [right.plot([], [], color=colour, ls=style, label=" ")[0] for colour, style in ((TRUTH, "-"), (HIGHLIGHT, "--"))]
@@ -195,7 +195,7 @@ class MarketSize(Picture):
     buyer : firm id
         Who takes over the other firm in the merger.
     """
-    size = (12, 5.4)
+    size = (12, 5.6)
 
     def __init__(self, problem, buyer=1, **values):
         self.problem, self.buyer = problem, buyer
@@ -255,6 +255,7 @@ class MarketSize(Picture):
         self.right.axvline(1, color=TRUTH, lw=1.2)
         self.right.set(xlim=(0, 2.95), xticks=(0, 0.5, 1, 2), yticks=[], ylim=(-0.6, len(RESULTS) + 0.3))
         self.right.set_xticklabels(["0", "half", "same", "twice"])
+        self.right.set_xlabel("compared with the result in the table's market", loc="left")
         for k, name in zip(places, RESULTS):                    # plain texts are drawn twice as fast as tick labels
             self.right.text(-0.04, k, name, ha="right", va="center")
         self.right.spines["bottom"].set_bounds(0, 2)
@@ -277,7 +278,7 @@ class MarketSize(Picture):
             right.set_text(RESULTS[name].format(now[name]).replace("-", "−"))
         self.show_market(size)
         self.show_crowd(now["diversion to outside"])
-        self.right.set_title(f"Merger: mean price rise of firms {self.buyer} and {target}", y=1)
+        self.right.set_title(f"Which results move? Merger: firms {self.buyer} and {target}", y=1)
 
     def show_market(self, size):
         """The observed part stays; the rest is what was assumed."""

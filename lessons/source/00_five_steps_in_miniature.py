@@ -90,7 +90,7 @@ from blpteach.plots.miniature import Market
 Market(products, market, product)
 
 # %% [markdown]
-# `F2B19`, in vermilion, sells most in this market. It is sweet (sugar 13) and crisp. We halve its price at the end.
+# `F2B19`, in vermilion, sells most in this market. It is sweet and crisp. We halve its price at the end.
 
 # %% [markdown] minutes=3 ask="How many cross elasticities do 24 products have, and how many observations would you want for each?"
 # ### Why not estimate every elasticity?
@@ -125,8 +125,9 @@ assert abs(unclear.sum() - 534) <= 1
 print(f"{unclear.sum()} of {cross.size} lie within {enough} standard errors of zero")
 
 # %% [markdown]
-# With the hundred car models that BLP studied, over 20 years, the regression could not even be run. And it can say
-# nothing about a product that does not exist yet.
+# Even without noise they would mislead, because firms set prices with demand in mind (Step 3 comes to that). With the
+# hundred car models that BLP studied, over 20 years, the regression could not even be run. And it can say nothing about
+# a product that does not exist yet.
 #
 # The way out is a model of the *consumer*. Products become bundles of characteristics. Consumers have tastes for
 # characteristics, and there are few of those. All $J^2$ elasticities then follow from a handful of tastes.
@@ -276,13 +277,13 @@ assert np.allclose(blpteach.logit_delta(shares[one], weights), delta[one])
 # constant, mushiness and price.
 
 # %% tags=["parameters"]
-instruments = 20                                                # how many of the 20 to use
+characteristics = ["mushy", "prices"]                           # price comes last
 
 # %%
-X1 = np.column_stack([np.ones(len(products)), products["mushy"], prices])   # (N, K1)
+X1 = np.column_stack([np.ones(len(products)), products[characteristics]])   # (N, K1)
 beta = np.linalg.lstsq(X1, delta, rcond=None)[0]
 assert np.allclose(beta, [-2.935, 0.075, -7.480], atol=1e-3)
-print("constant, mushy, price:", beta.round(3))
+print("constant,", ", ".join(characteristics) + ":", beta.round(3))
 
 # %% [markdown]
 # The price coefficient has the right sign. Is its size believable? Equation (0.3) below turns it into elasticities: the
@@ -292,7 +293,7 @@ print("constant, mushy, price:", beta.round(3))
 # **Before you run the next cell:** for how many of the 2,256 rows is demand that inelastic?
 
 # %%
-own = beta[2] * prices * (1 - shares)
+own = beta[-1] * prices * (1 - shares)
 assert abs(own.mean() - -0.923) < 1e-3 and abs((own > -1).sum() - 1483) <= 1
 print(f"mean own elasticity {own.mean():.3f}; inelastic: {(own > -1).sum()} of {own.size}")
 
@@ -369,7 +370,7 @@ def iv_gmm(y, X, Z, W):
 # estimate be, and how far?
 
 # %%
-names = [f"demand_instruments{k}" for k in range(instruments)]
+names = [f"demand_instruments{k}" for k in range(20)]
 Z = absorb_effects(products[names].to_numpy(), effects)         # (N, M)
 beta_price = iv_gmm(y, X, Z, weighting_2sls(Z))[0]
 assert abs(beta_price - -30.098) < 1e-3
@@ -395,8 +396,9 @@ assert abs(estimates.beta_se[0] - 1.019) < 1e-3
 estimates
 
 # %% [markdown]
-# The number in parentheses is the standard error, 1.019, robust to heteroskedasticity. (Lesson 03 derives it.)
-# `objective` is (3.2) at its minimum. The last lines are the library's checks. They become interesting in lesson 04.
+# The number in parentheses is the standard error, with one more digit 1.019, robust to heteroskedasticity. (Lesson 03
+# derives it.) `objective` is (3.2) at its minimum. The last lines are the library's checks. They become interesting in
+# lesson 04.
 #
 # The two other estimates need one change. Exogenous columns, such as the constant and mushiness, are always their own
 # instruments. `instruments=["prices"]` adds the price to them. Then $Z = X$, and (3.3) is least squares.
@@ -408,14 +410,14 @@ by_effects = blpteach.Problem(products, linear="0 + prices", absorb="product_ids
 rows = {"least squares": by_ls, "product effects": by_effects, "and instruments": estimates}
 table = pd.DataFrame({name: [e.beta[-1], e.beta_se[-1], e.own_elasticities().mean()]
                       for name, e in rows.items()}, ["beta_price", "se", "mean elasticity"]).T
-assert np.allclose(table["beta_price"], [beta[2], beta_price_ls, -30.098], atol=1e-3)
+assert np.allclose(table["beta_price"], [beta[-1], beta_price_ls, -30.098], atol=1e-3)
 table.round(3)
 
 # %% [markdown]
 # Read the first column downwards. Nearly all of the change comes from the *product effects*, hardly any from the
-# *instruments*. The next picture shows why. On the left, small dots are the rows of the table, and large dots are the
-# averages of one cereal over the 94 markets. Both panels span as many dollars and as many utils, so that slopes can
-# be compared.
+# *instruments*. The next picture shows where the first part comes from. On the left, small dots are the rows of the
+# table, and large dots are the averages of one cereal over the 94 markets. Both panels have the same scale, so that
+# slopes can be compared.
 #
 # **Before you run the next cell:** does the line through the 24 averages rise or fall?
 
@@ -438,33 +440,55 @@ print(f"instruments move the price coefficient by {100 * moved:.1f} percent")
 # product it slopes downward. Plain least squares mixes the two. The two lines on the right can hardly be told apart.
 #
 # So on these artificial data the instruments change little once the product effects are in. Don't take that
-# as a rule. Lesson 03 uses real automobiles, where the instruments bite.
+# as a rule. Exercise 0.3 finds the reason. Lesson 03 uses real automobiles, where the instruments bite.
 
-# %% [markdown] minutes=3 ask="Twenty moments, one coefficient. What can be tested, and what can't?"
+# %% [markdown] minutes=4 ask="Twenty moments, one coefficient. What can be tested, and what can't?"
 # ### Do the instruments agree with each other?
 #
 # Any one of the 20 instruments would give an estimate. If all are valid, all these estimates aim at the same number.
-# The **overidentification test** (Hansen's $J$) asks whether they do. It is the objective (3.2) at its minimum, with
-# the two-step weights of lesson 03. If the model and all the instruments are right, it is a draw from a $\chi^2$
-# distribution with $20 - 1 = 19$ degrees of freedom, whose mean is 19.
+# Nine of them are strong: each explains, alone, more than a tenth of the price variation within a product.
 #
-# **Before you run the next cell:** what do you expect? The estimates hardly moved, and the standard error is small.
+# **Before you run the next cell:** all 20 together gave $-30.098$ with a standard error of 1.019. How far from it will
+# the nine be, each used alone?
 
 # %% tags=["parameters"]
-level = 0.05                                                    # of the test
+strong = 0.1                                                    # R squared of one instrument
+
+# %%
+r_squared = np.corrcoef(Z.T, X[:, 0])[-1, :-1]**2               # (M,) of price on each instrument
+alone = {k: blpteach.Problem(products, linear="0 + prices", absorb="product_ids",
+                             instruments=[names[k]]).estimate()
+         for k in np.flatnonzero(r_squared > strong)}
+singles = pd.DataFrame({k: [e.beta[0], e.beta_se[0]] for k, e in alone.items()}, ["beta_price", "se"])
+assert list(alone) == [5, 8, 13, 14, 15, 16, 17, 18, 19]
+assert np.allclose(singles.loc["beta_price", [5, 8, 14, 16]], [-20.08, -19.67, -26.33, -32.01], atol=0.01)
+singles.round(1)
+
+# %% [markdown]
+# Instruments 5 and 8 say $-20$, the other seven $-26$ to $-32$. With standard errors of 1 to 3 that is much.
+#
+# The **overidentification test** (Hansen's $J$) judges all 20 at once. It is the objective (3.2) at its minimum, with
+# the two-step weights of lesson 03. If the model and all the instruments are right, it is a draw from a $\chi^2$
+# distribution with $20 - 1 = 19$ degrees of freedom, whose mean is 19. It takes the 2,256 rows as independent. The 24
+# cereals of a market may share a shock, so the second line lets them: only the 94 markets are independent there.
+#
+# **Before you run the next cell:** will $J$ reject in both lines, and in which is it larger?
 
 # %%
 from scipy.stats import chi2
 
 two_step = logit.estimate(steps=2)
-p_value = chi2.sf(two_step.objective, df=19)
-assert abs(two_step.objective - 187.5) < 0.1 and p_value < 1e-25
-print(f"J = {two_step.objective:.1f}, p value {p_value:.0e}; rejected: {p_value < level}")
+by_market = blpteach.Problem(products, linear="0 + prices", absorb="product_ids",
+                             clusters="market_ids").estimate(steps=2)
+assert np.allclose([two_step.objective, by_market.objective], [187.5, 64.6], atol=0.1)
+for name, e in {"rows": two_step, "markets": by_market}.items():
+    print(f"{name} independent: J = {e.objective:.1f}, p value {chi2.sf(e.objective, df=19):.0e}")
 
 # %% [markdown]
-# The 20 moments contradict each other far beyond chance. Some instruments are invalid, or the model is wrong:
-# $J$ can't say which. A standard error describes how the estimate varies if the model is right, so keep this $J$ in
-# mind when you read 1.019. Lesson 03 explains the test. What looks wrong with the logit comes soon.
+# With related rows allowed for, $J$ is a third of what it was, and it still rejects: the moments contradict each other.
+# Some instruments are invalid, or the model is wrong: $J$ can't say which. A standard error describes how the estimate
+# varies if the model is right, so keep this $J$ in mind when you read 1.019. Lesson 03 explains the test and the
+# clusters. What looks wrong with the logit comes soon.
 
 # %% [markdown] minutes=2 ask="Which of the steps so far had to know a parameter before it could begin?"
 # ### Step 4. Nothing to search
@@ -485,7 +509,7 @@ print(len(estimates.theta2), "parameters,", estimates.evaluations, "evaluation o
 # %% [markdown]
 # In lesson 04 the same data have 13 such parameters, and the objective is evaluated until no step improves it.
 
-# %% [markdown] minutes=5 ask="In the logit, four products have 12 cross elasticities. How many different numbers?"
+# %% [markdown] minutes=5 ask="By (0.3), a cereal doubles its price and keeps its share. What happens to its own elasticity?"
 # ### Step 5. Elasticities
 #
 # The elasticity of product $j$'s share in the price of $l$ is, in every model of this course,
@@ -605,13 +629,14 @@ assert abs((lerner_ls > 1).mean() - 0.816) < 1e-3 and (lerner > 1).sum() <= 2
 for name, index in {"instruments": lerner, "least squares": lerner_ls}.items():
     print(f"{name}: mean Lerner index {index.mean():.3f}, "
           f"cost negative in {(index > 1).sum()} of {T * J} rows")
+print(f"price in that one row: {prices[lerner > 1].max():.4f}; lowest of all: {prices.min():.4f}")
 
 # %% [markdown]
 # Least squares implies margins above the price itself, hence negative costs, in 82 percent of the rows. Under these
 # assumptions on pricing its coefficient can't be right. With product effects and instruments one row of 2,256 is
-# left, an uncommonly cheap one.
+# left, among the cheapest of all.
 
-# %% [markdown] minutes=4 ask="Firms 1 and 2 merge. Whose prices rise more, and what do the others do?"
+# %% [markdown] minutes=4 ask="Firms 1 and 2 merge. Which entries of H change, and which of D?"
 # ### A merger
 #
 # Firm 1 takes over firm 2. What changes is whose profits count when a price is set: $H$. Demand and costs stay.
@@ -658,7 +683,7 @@ print(f"margins before: firm {buyer} {cents[buyer]:.2f} cents, firm {target} {ce
 #
 # How far can we trust either number? As far as the model knows who competes with whom. The halved price tests that.
 
-# %% [markdown] minutes=5 ask="Which loses the larger fraction of its buyers, the twin or the cereal without sugar?"
+# %% [markdown] minutes=5 ask="Who would buy F2B19 at half the price, and what do they eat today?"
 # ### The halved price
 #
 # `F2B19` is sweet and crisp. `F2B26`, of the same firm, is its twin: same sugar content, also crisp. `F6B18` has no
@@ -836,7 +861,7 @@ results.round(3)
 # %% [markdown]
 # The price coefficient moves by about one percent. Halving shares shifts every $\log s_{jt}$ by the same constant,
 # which the product effects absorb. Only $\log s_{0t}$ moves differently from market to market. The own elasticity
-# contains $1 - s_j$, which was near one already. The Lerner index falls by a tenth: a smaller firm wins back fewer
+# contains $1 - s_j$, which was near one already. The Lerner index falls by 8 percent: a smaller firm wins back fewer
 # of the buyers that one of its cereals loses.
 #
 # Whatever concerns *who loses buyers to whom* moves a lot. Cross elasticities halve with the shares, by (0.3).
@@ -877,7 +902,7 @@ print("; ".join(f"market x {size}: {rise:.2%}" for size, rise in near.items()))
 # So a result about *who loses buyers to whom* may rest on an assumption about breakfast. When you read a paper, look
 # for the sentence on market size, and for the results under another one.
 
-# %% [markdown] minutes=4 ask="Exercise 0.1: look only at prices. Which product is it?"
+# %% [markdown] minutes=3 ask="Exercise 0.1: look only at prices. Which product is it?"
 # ## Exercises
 #
 # Put your answer in place of the dots, run that cell, then the check below it. A wrong answer is told which mistake it
@@ -889,7 +914,7 @@ print("; ".join(f"market x {size}: {rise:.2%}" for size, rise in near.items()))
 #
 # In market `C01Q1`, which product has the most elastic demand? The answer is its id, a string. (The matrix `E` holds
 # the elasticities of this market, in the order of `ids`.) Then look up its price, and that of the product with the
-# least elastic demand. What elasticity does (0.3) give a cheap cereal, good or bad?
+# least elastic demand. What elasticity does (0.3) give a cheap cereal, whether people like it or not?
 
 # %% tags=["exercise"]
 answer = ...
@@ -959,7 +984,7 @@ blpteach.check("0.3", answer)
 
 # %% [markdown] tags=["solution"]
 # The instruments explain 97 percent of the price variation within a product. The fitted price is nearly the price, so
-# two stages and least squares must agree, *whether or not the instruments are valid*. A strong first stage says that
+# two stages and least squares come out close, *whether or not the instruments are valid*. A strong first stage says that
 # the instruments move the price. It says nothing about $\xi$. Real first stages are rarely so strong.
 
 # %% [markdown]

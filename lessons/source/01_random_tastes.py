@@ -853,7 +853,7 @@ by_kind.round(3)
 # price instead. Here that is the same, since all mind the price alike. Lesson 05 has the general case.)
 #
 # The function inverts the shares, multiplies them by the first column of (1.7), which gives all $\partial s_k / \partial \delta_1$, and divides. The outside good's derivative is minus the sum of the six.
-# At last it divides by the logit's diversion.
+# Finally it divides by the logit's diversion.
 
 # %% tags=["parameters"]
 strength = 3.0                                           # the only standard deviation, in utils

@@ -171,7 +171,7 @@ def iterate(update, delta, tolerance=1e-13, max_iterations=5000):
 contraction = log_contraction(S, mu, weights)
 delta, plain = iterate(contraction, logit, tolerance)
 assert abs(len(plain) - 84) <= 3
-plots.Convergence({"contraction": plain})
+plots.Convergence({"contraction": plain}, tolerance=tolerance)
 
 # %% [markdown]
 # 84 of them, soon on a straight line. The vertical axis is logarithmic: each iteration multiplies the change by the same number.
@@ -190,11 +190,11 @@ plots.Convergence({"contraction": plain})
 # each iteration multiplies that by the rate.
 #
 # $A$ is not symmetric. Are its eigenvalues real? Yes. $s_j A_{jk} = \sum_i w_i s_{ij} s_{ik}$ is symmetric and positive semidefinite. So with $D$ the
-# diagonal matrix of shares, $D^{1/2} A D^{-1/2}$ is a symmetric matrix with the eigenvalues of $A$: they are real, and none is negative. The change does not
-# swing, it shrinks.
+# diagonal matrix of shares, $D^{1/2} A D^{-1/2}$ is a symmetric matrix with the eigenvalues of $A$: they are real, and none is negative. The error does not
+# swing from one side to the other.
 
 # %% tags=["parameters"]
-late = 60                                                # the iteration at which theory is compared
+late = 20                                                # compare theory so many iterations before the end
 
 # %% tags=["build"]
 def contraction_rate(P, weights):
@@ -210,14 +210,14 @@ A = B @ P.T                                              # (2.8)  (J, J)
 rate = contraction_rate(P, weights)
 
 # %%
-seen = plain[late] / plain[late - 1]
+seen = plain[-late] / plain[-late - 1]
 assert np.isclose(rate, 0.7129, atol=2e-4) and np.isclose(seen, rate, atol=1e-4)
 assert round(np.log(1e-13) / np.log(rate)) == 88
 print(f"rate {rate:.4f}, and {seen:.4f} is seen; iterations predicted {np.log(1e-13) / np.log(rate):.0f}")
 
 # %%
 histories, rates = {"contraction": plain}, {"contraction": rate}
-plots.Convergence(histories, rates, title="Does the rate predict the slope? Yes")
+plots.Convergence(histories, rates, "Does the rate predict the slope? Yes", tolerance=tolerance)
 
 # %% [markdown]
 # The dashed line is drawn a little above the path. They are parallel: theory and iteration agree. So the number of iterations is no accident. To come from a
@@ -240,8 +240,8 @@ plots.Convergence(histories, rates, title="Does the rate predict the slope? Yes"
 # good would buy one again. It is a Rayleigh quotient of the symmetric matrix $D^{1/2} A D^{-1/2}$, at the vector with elements $\sqrt{s_j}$, and no Rayleigh
 # quotient exceeds the largest eigenvalue. And it exceeds $1 - s_0$ by $\mathrm{Var}(s_{i0}) / (1 - s_0)$.
 #
-# So the more types differ in *whether they buy at all*, the slower. Tastes that only decide *which* inside good to buy leave the rate at $1 - s_0$, the
-# logit's.
+# So at a given outside share, the more types differ in *whether they buy at all*, the higher is this floor under the rate. Tastes that only decide *which*
+# inside good to buy leave the rate at $1 - s_0$, the logit's.
 
 # %%
 s_i0 = 1 - P.sum(0)                                      # (I,)
@@ -315,7 +315,7 @@ describe(automobiles)
 # %%
 assert abs(automobiles[3].mean() - 206) < 6 and automobiles[2].min() > 0.83
 assert np.allclose([x.mean() for x in automobiles[:3]], [0.892, 0.300, 0.866], atol=2e-3)
-plots.HowMany({"cereals": cereals, "automobiles": automobiles})
+plots.HowMany({"cereals": cereals, "automobiles": automobiles}, tolerance=tolerance)
 
 # %% [markdown]
 # > **A common error.** "The contraction takes 10 to 20 iterations." At a tolerance of $10^{-13}$ no market here is in the grey band. The
@@ -352,9 +352,9 @@ tolerances = 1e-2, 1e-4, 1e-6
 
 # %%
 rows = {}
-for tolerance in tolerances:
-    stopped, changes = iterate(contraction, logit, tolerance)
-    rows[tolerance] = changes[-1], largest_change(stopped, delta), changes[-1] * rate / (1 - rate)
+for limit in tolerances:
+    stopped, changes = iterate(contraction, logit, limit)
+    rows[limit] = changes[-1], largest_change(stopped, delta), changes[-1] * rate / (1 - rate)
 table = pd.DataFrame(rows, ["last change", "error", "predicted"]).T.rename_axis("tolerance")
 assert np.allclose(table["error"], table["predicted"], rtol=0.03)
 table.map("{:.1e}".format)
@@ -384,7 +384,7 @@ few, many = 100, 800                                     # products, for a measu
 
 # %% tags=["build"]
 def exp_map(delta, expmu):
-    """(2.2): from delta (J,) to the next delta (J,); expmu is exp(mu), (J, I)."""
+    """(2.2): from delta (J,) to the next, with our market's S, weights; expmu = exp(mu), (J, I)."""
     c = weights / (1 + np.exp(delta) @ expmu)            # (I,)
     return np.log(S) - np.log(expmu @ c)                 # (J,)
 
@@ -417,8 +417,8 @@ print(f"{many // few} times the products: {seconds[many] / seconds[few]:.0f} tim
 # %% [markdown] minutes=3 ask="One consumer likes every cereal by 800 utils more than the others do. What is exp of that?"
 # ### Where exponentials fail
 #
-# The price of (2.2): it works with $e^{\delta}$ and $e^{\mu}$ themselves. A double ends at $e^{709}$ above; beyond that is infinity. It ends at $e^{-745}$
-# below; beyond that is zero. A search that tries wild parameters gets there. Two cases:
+# The price of (2.2): it works with $e^{\delta}$ and $e^{\mu}$ themselves. A number in double precision ends at $e^{709}$ above; beyond that is
+# infinity. It ends at $e^{-745}$ below; beyond that is zero. A search that tries wild parameters gets there. Two cases:
 #
 # - **Overflow.** One type likes every cereal by 800 utils more. This type always buys, and that is all: its probabilities are numbers between 0 and 1.
 # - **Underflow.** A demographic that acts on the constant is not net of its mean, and every $\mu_{ij}$ is lower by 2,000. Nothing has changed in substance. The
@@ -446,7 +446,7 @@ with np.errstate(all="ignore"):
 survives = {(case, method): bool(blpteach.invert_shares(S, tastes, weights, method=method).converged)
             for case, tastes in (("one type + 800", far_out), ("all - 2000", low))
             for method in ("log", "exp", "newton", "default")}
-assert [not ok for ok in survives.values()] == 4 * [False] + [True, True, False, False]
+assert list(survives.values()) == 4 * [True] + [False, False, True, True]
 pd.Series(survives, name="converged").unstack()[["log", "exp", "newton", "default"]]
 
 # %%
@@ -469,12 +469,12 @@ hopeless
 # %% [markdown]
 # What matters is that it says so. The search of lesson 04 treats such parameters as bad and goes elsewhere.
 
-# %% [markdown] minutes=4 ask="Nearly every type buys something. All deltas rise by one util. Which share moves most, in logarithms?"
+# %% [markdown] minutes=4 ask="Every type nearly always buys something. All deltas rise by one util. Which share moves most, in logarithms?"
 # ### Listen to the outside good
 #
-# When is the contraction slow? Take a market where nearly every type buys, with an outside share of 2 %. Raise *all* $\delta_j$ by one util. Buyers go on
-# buying inside goods, in about the same proportions. Inside shares hardly move, so (2.1) sees hardly a gap. The common level of $\delta$ is the slow
-# direction.
+# When is the contraction slow? Take a market where every type nearly always buys, so that the outside share is 2 %. Raise *all* $\delta_j$ by one util.
+# Buyers go on buying inside goods, in about the same proportions. Inside shares hardly move, so (2.1) sees hardly a gap. The common level of $\delta$ is the
+# slow direction.
 #
 # One share does move: the outside good's. Let $w_i s_{i0} / s_0$ be the weights of those who buy nothing. Then (1.7) holds for the outside good too,
 # $\partial \log s_0 / \partial \delta_k = -E[s_{ik} \mid i \text{ buys nothing}]$. One util more for all goods lowers $\log s_0$ by $E[1 - s_{i0} \mid i
@@ -519,10 +519,16 @@ def exp_contraction(shares, mu, weights, corrected=True):
 # What does it gain? By the derivative of $\log s_0$, the Jacobian of (2.3) is $A_{jk} - E[s_{ik} \mid i \text{ buys nothing}]$. The outside good's row is
 # subtracted from every row.
 #
-# Can the correction ever be slower? No. Let $A$ have a row and a column more, for the outside good. This larger matrix has an eigenvalue 1, since its rows
+# Can the correction be slower near the solution? No. Let $A$ have a row and a column more, for the outside good. This larger matrix has an eigenvalue 1, since its rows
 # sum to one, and subtracting one row from the others removes exactly that eigenvalue. So the corrected rate is its *second* largest eigenvalue. And when a
 # row and a column are added to a symmetric matrix, the second largest eigenvalue of the new one is at most the largest of the old (interlacing). The old
 # one's is the rate of (2.1).
+#
+# And far away? Write down the errors before an iteration, with a 0 for the outside good. At any $\delta$ the rows of the larger matrix are positive and sum
+# to one. So it replaces each error by an average of all, which brings the largest and the smallest closer together, and then all are shifted so that the
+# outside good's is 0 again. The range of the errors shrinks in every iteration: the corrected map, too, converges from anywhere.
+#
+# The library's `contraction_rate` has an argument `corrected`, which subtracts the row.
 #
 # **Before you run the next cell:** in the cereal market the contraction took 84 iterations. How many will the corrected map take? And how many in a logit?
 
@@ -537,7 +543,7 @@ print(f"one util for all lowers log s_0 by {moves:.2f}; corrected rate {rate_c:.
 
 # %%
 histories["corrected"], rates["corrected"] = corrected, rate_c
-plots.Convergence(histories, rates, title="What does the outside good contribute? A better rate")
+plots.Convergence(histories, rates, "What does the outside good contribute? A better rate")
 
 # %% [markdown]
 # 52 instead of 84; in a logit it would be one, and a second to see that nothing changes. Here a common util lowers $\log s_0$ by 0.29 and not by one: many of
@@ -552,7 +558,8 @@ plots.Convergence(histories, rates, title="What does the outside good contribute
 # $$r = f(\delta) - \delta, \qquad v = f(f(\delta)) - 2 f(\delta) + \delta .$$
 #
 # With one product, $v = (\text{rate} - 1)\, r$. So $a = |r| / |v| = 1 / (1 - \text{rate})$ is the sum of the series, and the whole way is $a\, r$. Since $v =
-# -r / a$, this is also $2 a\, r + a^2 v$. With many products there are many rates, and $a$ is a compromise. Then the second form is the better one:
+# -r / a$, this is also $2 a\, r + a^2 v$. With many products there are many rates, and $a$ is a compromise. Then the two forms differ.
+# Varadhan and Roland (2008) recommend the second, and we compare them below:
 #
 # $$\delta \leftarrow \delta + 2 a\, r + a^2 v, \qquad a = \max(1, |r| / |v|). \tag{2.4}$$
 #
@@ -583,10 +590,28 @@ def squarem(update, delta, tolerance=1e-13, max_iterations=100):
 delta_s, leaps = squarem(corrected_map, logit, tolerance)
 assert np.allclose(delta_s, delta, atol=1e-11) and abs(2 * len(leaps) - 20) <= 4
 histories["SQUAREM"] = leaps
-plots.Convergence(histories, rates, title="What do leaps gain? 20 evaluations instead of 52")
+gain = f"What do leaps gain? {2 * len(leaps)} evaluations instead of {len(corrected)}"
+plots.Convergence(histories, rates, gain, tolerance=tolerance)
 
 # %% [markdown]
 # Each triangle is two evaluations. No straight line any more: each leap uses another $a$, and shrinks other parts of the error most.
+#
+# **Before you run the next cell:** it takes the first form, $\delta \leftarrow \delta + a\, r$. Will it need fewer than 20 evaluations, or more?
+
+# %%
+point, changes = logit, [1.0]
+while changes[-1] > tolerance and len(changes) < 500:
+    one = corrected_map(point)
+    two = corrected_map(one)
+    changes.append(largest_change(two, one))
+    r, v = one - point, two - 2 * one + point
+    point = point + max(1, np.sqrt(r @ r / (v @ v + 1e-300))) * r
+single = 2 * len(changes[1:])
+assert np.allclose(two, delta, atol=1e-11) and 1.5 * len(corrected) > single > 3 * len(leaps)
+print(f"{single} evaluations with single leaps, {2 * len(leaps)} with squared ones")
+
+# %% [markdown]
+# More, about as many as with no leap at all.
 
 # %% [markdown] minutes=4 ask="Newton doubles the correct digits with each step. How many steps from one digit to thirteen?"
 # ### Newton
@@ -691,7 +716,7 @@ pd.DataFrame({"iterations": {name: way.iterations for name, way in found.items()
 # They agree to $10^{-11}$. (An iteration of SQUAREM is two of the map.) Which to use when:
 #
 # - **The plain contraction**: where the rate is below about 0.5, or to check another way. It always converges.
-# - **The corrected map**: in place of the plain one. It costs one sum more, and near the solution it is never slower.
+# - **The corrected map**: in place of the plain one. It costs one sum more, it always converges, and near the solution it is never slower.
 # - **SQUAREM on the corrected map**: the default. There is no guarantee: a leap may overshoot. So look at `converged`.
 # - **Newton with clipped steps**: few products, tiny outside shares, extreme $\mu$. Expensive where products are in the hundreds.
 #
@@ -725,8 +750,9 @@ assert (J_log.sum(1) > 0).all() and (J_log[~np.eye(24, dtype=bool)] < 0).all()
 print(f"row sums from {J_log.sum(1).min():.3f} to {J_log.sum(1).max():.3f}")
 
 # %% [markdown]
-# And a solution exists whenever all shares and the outside good's are positive and sum to one (Berry 1994; BLP 1995). But only then. The model gives every
-# product and the outside good a positive probability. Shares that are zero, or that leave nothing for the outside good, are out of its reach at any $\delta$.
+# And with weights that sum to one, a solution exists whenever all shares and the outside good's are positive (Berry 1994; BLP 1995). But only then. The model
+# gives every product and the outside good a positive probability. Shares that are zero, or that leave nothing for the outside good, are out of its reach at
+# any $\delta$. (With other weights, as for the automobiles, the shares must sum to less than the weights.)
 # The library refuses them. Its message names the cheapest way out, which is not always the best: see below.
 
 # %%
@@ -766,7 +792,7 @@ except blpteach.InputError as error:
 #   \quad\Longrightarrow\quad
 #   \frac{\partial \delta}{\partial \theta_2} = -\left(\frac{\partial \log s}{\partial \delta}\right)^{-1} \frac{\partial \log s}{\partial \theta_2}. \tag{2.7}$$
 #
-# This is the implicit function theorem. The first factor is (1.7). The second is an expectation over buyers (exercise 1.3): for an element of `Gamma` that
+# This is the implicit function theorem. The first factor is (1.7). The second is an expectation over buyers (exercise 1.6): for an element of `Gamma` that
 # lets the taste $v_{il}$ of `tastes` act on characteristic $k$,
 #
 # $$\frac{\partial \log s_j}{\partial \Gamma_{kl}} = E\Big[\, v_{il} \Big(x_{2jk} - \sum_m s_{im}\, x_{2mk}\Big) \,\Big|\, i \text{ buys } j \Big].$$
@@ -774,7 +800,6 @@ except blpteach.InputError as error:
 # In code, `rows` and `columns` (13,) say for each parameter which characteristic $k$ (row of `Gamma`) and which taste $l$ (column) it joins.
 
 # %% tags=["parameters"]
-row, column = 2, 2                                       # of Gamma: sigma on sugar
 touch = 0.2                                              # where the tangents are drawn
 
 # %% tags=["build"]
@@ -804,6 +829,7 @@ blpteach.show(blpteach.delta_jacobian)
 ids = list(problem.products["product_ids"][:24])
 shown = [ids.index(name) for name in ("F3B06", "F2B19", "F3B14", "F6B18")]
 labels = {f"{ids[j]}: {market.X2[j, 2]:.0f} g sugar": j for j in shown}
+row, column = 2, 2                                       # of Gamma: sigma on sugar
 plots.Tangents(market, Gamma, row, column, labels, np.linspace(-0.5, 0.5, 41),
                "sigma on sugar (utils per gram)", value=touch)
 
@@ -860,7 +886,7 @@ print(f"{product}: from {S[cheap]:.3f} to {after[cheap]:.3f}")
 lost = pd.Series(1 - after / S, ids).drop(product)
 lost_outside = 1 - (1 - after.sum()) / (1 - S.sum())
 lost_logit = 1 - (1 - after[cheap]) / (1 - S[cheap])     # in a logit in which F2B19 gains as many
-parts = {**lost[["F2B26", "F6B18"]], "outside good": lost_outside, "logit, same gain": lost_logit}
+parts = {**lost.reindex(["F2B26", "F6B18"]), "outside good": lost_outside, "logit, same gain": lost_logit}
 assert np.allclose(list(parts.values()), [0.350, 0.296, 0.230, 0.260], atol=2e-3)
 pd.Series(parts).round(3)
 
@@ -978,10 +1004,12 @@ race()
 #   SQUAREM. With all types 800 lower, shares themselves are zero at the start, and only Newton, in logarithms throughout, arrives.
 # - Take the **tolerance** to $10^{-4}$, with an outside share of 0.01. The contraction stops with an error of $10^{-2}$, a hundred times its last change. The
 #   corrected map and SQUAREM are near $10^{-4}$.
-# - And why is Newton's error in the static picture, 2e-12, *larger* than the tolerance? It stops where shares agree to the last digit. At a rate of 0.99 the
+# - And why is Newton's error in the static picture, near 1e-12, *larger* than the tolerance? It stops where shares agree to the last digit. At a rate of 0.99 the
 #   inverse of the Jacobian magnifies what rounding leaves about $1 / (1 - 0.99) = 100$ times.
 
 # %%
+still = plots.Race(**made_up_market(), outside_share=0.01, sigma=1.0)    # the static picture
+assert 1e-14 < abs(still.found["Newton"][0] - still.delta).max() < 1e-10
 tiny = plots.Race(**made_up_market(), outside_share=1e-4, sigma=1.0)
 wild = plots.Race(**made_up_market(), outside_share=0.9, sigma=5.0)
 assert 1e5 < tiny.score("log form") < 4e5 and tiny.score("corrected") < 40

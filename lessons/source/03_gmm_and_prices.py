@@ -1126,8 +1126,10 @@ elasticity = beta_iv[-1] * prices[market][accord].item() * (1 - shares[market][a
 revenue = {c: (1 - c) * after_cut(beta_iv[-1], c)[accord].item() for c in (0.1, 0.2, 0.3, 0.5)}
 assert abs(elasticity - -1.24) < 0.01 and abs(max(revenue.values()) - 102.4) < 0.3
 print(f"elasticity {elasticity:.2f}; revenue by cut:", {c: round(r, 1) for c, r in revenue.items()})
-s_half = shares[market][accord].item() * sold["2SLS"] / 100
-print(f"elasticity at half the price: {beta_iv[-1] * prices[market][accord].item() / 2 * (1 - s_half):.2f}")
+s_half = shares[market][accord].item() * after_cut(beta_iv[-1], 0.5)[accord].item() / 100
+at_half = beta_iv[-1] * prices[market][accord].item() / 2 * (1 - s_half)
+assert abs(at_half - -0.62) < 0.01
+print(f"elasticity at half the price: {at_half:.2f}")
 
 # %% [markdown]
 # It does, at first. In the logit the elasticity shrinks with the price. At half the price demand is inelastic: the
