@@ -99,7 +99,7 @@ def test_matrices_and_words():
     assert "transpose" in diagnose(matrix.T, matrix) and "transpose, with the wrong sign" in diagnose(-matrix.T, matrix)
     assert "transpose of the right answer" in diagnose(np.ones((2, 3)).T, np.ones((2, 3)))
     assert "a sign was lost" in diagnose([1, 2], np.array([1.0, -2.0]))
-    assert diagnose(" Sugar", "sugar") is None and diagnose("salt", "sugar", [("Not that.", "salt")]) == "Not that."
+    assert diagnose(" Sugar", "sugar") is None and diagnose(["sugar"], "sugar") is None and diagnose("salt", "sugar", [("Not that.", "salt")]) == "Not that."
     assert "Part 2" in diagnose(("a", "c"), ("a", "b")) and "2 parts" in diagnose(("a", "b"), "a")
     assert diagnose(1.0, np.array([1.0])) is None and diagnose(0.1234, 0.12341) is None
     assert diagnose([0.5, 1e-15], np.array([0.5, 0.0])) is None

@@ -95,6 +95,8 @@ def _labels(missing, superfluous):
 def _words(found, expected, mistakes):
     """Compare words, capitals and spaces aside."""
     tidy = [np.char.lower(np.char.strip(array.astype(str))) for array in (found, expected)]
+    if found.size == expected.size == 1:
+        tidy = [array.reshape(()) for array in tidy]
     if tidy[0].shape == tidy[1].shape and (tidy[0] == tidy[1]).all():
         return None
     for says, value in mistakes:
@@ -127,7 +129,7 @@ def _shape(found, expected, rtol, atol):
         return f"Your answer is one number; expected shape {expected.shape}." + (f" You gave the {averages[0]} of the right answer." if averages else "")
     if found.ndim == expected.ndim == 1 and abs(found.size - expected.size) == 1:
         more = found.size > expected.size
-        return f"{here} One too {'many: is the outside good among them' if more else 'few: was the outside good, or the product itself, to be left out'}?"
+        return f"{here} One too {'many: is the outside good among them' if more else 'few: was one left out that belongs there'}?"
     return here
 
 

@@ -583,7 +583,7 @@ print(f"mean own elasticity {own.mean():.3f}, two-step {two_step.own_elasticitie
 # - it takes the prices of its rivals as given, and so do they: **Bertrand-Nash** competition in prices.
 #
 # None of this is in the demand estimates. Cereal makers that collude, or a supermarket that sets prices itself, would
-# need other conditions. Lesson 14 tests such assumptions against each other.
+# need other conditions.
 #
 # Under these assumptions a small change of $p_j$ gains nothing:
 # $s_j + \sum_{l \in f} (\partial s_l / \partial p_j)(p_l - c_l) = 0$. There is one such condition for
@@ -643,7 +643,7 @@ print(f"price in that one row: {prices[lerner > 1].max():.4f}; lowest of all: {p
 #
 # Equation (5.6) with the new $H$ gives new margins at the *old* shares, and $p = c + \eta$ new prices. That is
 # one step. At the new prices people buy other things, so that (5.6) gives yet other margins. The **equilibrium** is
-# where prices and margins agree. Lesson 10 says how to find it. In the library it is one line.
+# where prices and margins agree. Lesson 05 finds it. In the library it is one line.
 #
 # **Before you run the next cell:** whose prices rise more, firm 1's or firm 2's? Do the others' rise or fall? Is one
 # step too much or too little?
@@ -808,7 +808,8 @@ pd.DataFrame({name: [e.beta[1], e.beta_se[1]] for name, e in found.items()},
 # %% [markdown]
 # Least squares is too close to zero by about $\mathrm{cov}(p, \xi) / \mathrm{var}(p) = 0.8 / 1.64 = 0.49$.
 # The instrument gives $-2.009$ with a standard error of 0.016: within one of the truth. Here instruments bite,
-# because we made prices endogenous. (One sample is an example. Lesson 12 repeats such an experiment many times.)
+# because we made prices endogenous. (One sample is an example. Change the seed and look
+# again.)
 
 # %% [markdown] minutes=6 ask="Nobody observes how many breakfasts were possible. Which of our results depend on that number?"
 # ## Play

@@ -288,7 +288,7 @@ by_fifth.round(0)
 
 # %% [markdown]
 # Those with low incomes mind the price most: $-177$ in the poorest fifth, between $-50$ and $-24$ in the others. At these estimates nearly all heterogeneity in price tastes runs through
-# income, whose distribution is observed. (How precisely they are estimated is a question for lesson 08.)
+# income, whose distribution is observed. (How precisely they are estimated is a question for lesson 04.)
 
 # %% [markdown] minutes=2 ask="Two types differ in their taste for cereals of any kind alone. How do their odds of Stars against Wheat differ?"
 # ### What one type chooses
@@ -370,7 +370,7 @@ pd.DataFrame(P, names, type_names).round(3)
 #
 # $$\log\Big(1 + \sum_j e^{\delta_j + \mu_{ij}}\Big). \tag{1.4}$$
 #
-# One over its exponential is the probability of the outside good. Lesson 11 makes welfare of it. In the library it takes the largest utility out first, as we did:
+# One over its exponential is the probability of the outside good. Lesson 05 makes welfare of it. In the library it takes the largest utility out first, as we did:
 
 # %%
 blpteach.show(blpteach.inclusive_value)
@@ -468,7 +468,7 @@ pd.Series({L: 9**L for L in range(1, 6)}, name="nodes").rename_axis("dimensions"
 
 # %% [markdown]
 # Nevo's 20 draws a market would lie at the left end of the picture. We keep them because the published numbers are for these draws. With them the 20 types *are* the population of
-# the market. Lesson 08 measures the damage.
+# the market.
 
 # %% [markdown] minutes=2 ask="What would a derivative with respect to sigma be on the jagged line?"
 # ### Nodes are drawn once
@@ -1203,8 +1203,8 @@ else:
     blpteach.stored_output()
 
 # %% [markdown]
-# What practice adds. Choose the rule by the dimension, then double the nodes and look whether the estimates move: lesson 08 makes a standard error
-# of that. With few dimensions use a product rule, with many scrambled Halton or Sobol points, and different points in each market, so that simulation errors average out over markets instead of repeating. Report the rule, the number
+# What practice adds. Choose the rule by the dimension, then double the nodes and look whether the estimates move.
+# With few dimensions use a product rule, with many scrambled Halton or Sobol points, and different points in each market, so that simulation errors average out over markets instead of repeating. Report the rule, the number
 # of nodes and the seed, since somebody will want to repeat it.
 
 # %% [markdown]
