@@ -51,7 +51,7 @@ MAP = tuple(Crossing(*row) for row in (
     (r"share Jacobian $D = \mathrm{diag}(\Lambda) - \mathit{Crossing}$", "(5.2)", "share_jacobian", "results.compute_demand_jacobians", r"(26), where Crossing is $\Gamma$"),
     (r"elasticities", "(5.3)", "elasticities, results.elasticities, results.own_elasticities",
      "results.compute_elasticities, results.extract_diagonals", "from (26)"),
-    (r"diversion ratios, second choices", "(5.4)", "diversion_ratios, results.diversion_ratios",
+    (r"diversion ratios; second choices", "(5.4); exercise 5.6", "diversion_ratios, results.diversion_ratios",
      "results.compute_diversion_ratios, results.compute_long_run_diversion_ratios", "see Conlon and Mortimer (2021)"),
     (r"ownership $H$", "(5.5)", "ownership_matrix", "pyblp.build_ownership, problem.products.firm_ids", "(6)"),
     (r"margins $\eta$, costs; Lerner indices", "(5.6)", "margins, results.costs, results.markups", "results.compute_costs, results.compute_markups", "(5)"),

@@ -42,10 +42,9 @@ def stored_output():
     ... else:
     ...     blpteach.stored_output()
     """
-    from IPython import get_ipython
     from IPython.display import publish_display_data
 
-    source = get_ipython().user_ns["In"][-1].strip()
+    source = notebook_names("stored_output")["In"][-1].strip()
     cells = [cell for path in sorted(shipped("lessons").glob("[0-9][0-9]_*.ipynb")) for cell in lesson_cells(path.name[:2])]
     outputs = [cell["outputs"] for cell in cells if cell["cell_type"] == "code" and cell["source"].strip() == source]
     if not outputs:
@@ -86,14 +85,20 @@ def finished(lesson, name):
     >>> import blpteach
     >>> logit_shares = blpteach.finished("00", "logit_shares")  # doctest: +SKIP
     """
-    from IPython import get_ipython
-
     sources = [cell["source"] for cell in lesson_cells(lesson) if builds(cell, name)]
     if not sources:
         raise InputError(f"lesson {lesson} builds no function {name!r}")
-    namespace = get_ipython().user_ns
+    namespace = notebook_names("finished")
     exec(compile(sources[0], f"<lesson {lesson}: {name}>", "exec"), namespace)
     return namespace[name]
+
+
+def notebook_names(caller):
+    """The variables of the notebook that asks."""
+    from IPython import get_ipython
+    if get_ipython() is None:
+        raise InputError(f"{caller} works in a notebook: it uses the cells and variables there")
+    return get_ipython().user_ns
 
 
 def builds(cell, name):

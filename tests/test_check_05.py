@@ -55,6 +55,7 @@ def test_leavers_kept(lesson):
     assert "mean over the eight siblings" in reply("5.1", [table.loc["F2B19", siblings].mean() for table in (lesson.D, logit)])
     assert "added up elasticities" in reply("5.1", [e.loc[siblings, "F2B19"].sum() for e in (lesson.E, lesson.logit.elasticities(MARKET))])
     assert "percent" in reply("5.1", 100 * np.array(right))
+    assert "can't go back to it" in reply("5.1", [right[0], sum(lesson.s[list(lesson.names).index(name)] for name in siblings)])
 
 
 # 5.2
@@ -67,6 +68,10 @@ def test_elasticity_of_a_firm(lesson):
     moved = problem.prices * np.where(lesson.rows & (problem.products["firm_ids"] == 2), 1 + h, 1)
     after = blpteach.outcome.Outcome(lesson.estimates._demand, problem.blocks, moved).shares[lesson.rows]      # a finite difference
     assert blpteach.check("5.2", (after[two].sum() / s.sum() - 1) / h)
+    far = blpteach.outcome.Outcome(lesson.estimates._demand, problem.blocks, np.where(moved > problem.prices, 1.01, 1) * problem.prices).shares[lesson.rows]
+    assert "by a whole percent" in reply("5.2", 100 * (far[two].sum() / s.sum() - 1))
+    assert "added up nine percentages" in reply("5.2", sum(sum(row[two]) for row in E[two]))
+    assert "points of share" in reply("5.2", (E[np.ix_(two, two)].sum(1) * s).sum())
     assert "own elasticities only" in reply("5.2", (np.diag(E)[two] * s).sum() / s.sum())
     assert "plain mean of the nine own" in reply("5.2", lesson.estimates.own_elasticities(MARKET)[two].mean())
     assert "mean of percentages" in reply("5.2", E[np.ix_(two, two)].sum(1).mean())
@@ -107,6 +112,14 @@ def loops(P, weights, alpha, firm_ids, transpose=True, own_only=False):
     return np.linalg.inv(-H * (D.T if transpose else D)) @ (P @ weights)
 
 
+def without_revenue(P, weights, alpha, prices, firm_ids):
+    """The conditions in elasticities, with every product's revenue taken as one."""
+    s = P @ weights
+    D = blpteach.share_jacobian(P, weights, alpha)
+    conditions = [[-float(f == g) * D[l, j] * prices[j] / s[l] for l, g in enumerate(firm_ids)] for j, f in enumerate(firm_ids)]
+    return np.linalg.solve(conditions, np.ones(len(s)))
+
+
 def test_lerner_indices():
     assert blpteach.check("5.3", lambda P, weights, alpha, prices, firm_ids: loops(P, weights, alpha, firm_ids) / prices)
     assert blpteach.check("5.3", lambda P, w, a, p, f: pd.Series(loops(P, w, a, f) / p))
@@ -116,6 +129,10 @@ def test_lerner_indices():
     assert "divided the margin by the cost" in reply("5.3", lambda P, w, a, p, f: loops(P, w, a, f) / (p - loops(P, w, a, f)))
     assert "all products as one firm's" in reply("5.3", lambda P, w, a, p, f: loops(P, w, a, 0 * f) / p)
     assert "mean over types" in reply("5.3", lambda P, w, a, p, f: loops(P, w, (a @ w)[:, None] + 0 * a, f) / p)
+    assert "weights are missing" in reply("5.3", lambda P, w, a, p, f: loops(P, 0 * w + 1 / len(w), a, f) / p)
+    assert "weighted by revenue" in reply("5.3", without_revenue)
+    matrix_product = reply("5.3", lambda P, w, a, p, f: np.linalg.inv(blpteach.ownership_matrix(f) @ blpteach.share_jacobian(P, w, a).T) @ (P @ w))
+    assert "element by element" in matrix_product              # whether it stops or returns huge numbers
     assert "give percent" in reply("5.3", lambda P, w, a, p, f: 100 * loops(P, w, a, f) / p)
 
 
@@ -128,6 +145,10 @@ def test_compensating_costs(lesson):
     new, old = loops(P, w, a, merged), loops(P, w, a, lesson.firm)
     assert blpteach.check("5.4", lesson.p - new) and blpteach.check("5.4", pd.Series(lesson.p - new, lesson.names))
     assert "the present costs" in reply("5.4", lesson.estimates.costs(MARKET))
+    assert "These are cents" in reply("5.4", 100 * (lesson.p - new))
+    assert "what is left of the costs" in reply("5.4", new - old)
+    rise = lesson.estimates.counterfactual(firm_ids={2: 1}).prices[lesson.rows] - lesson.p
+    assert "pass on less than a whole saving" in reply("5.4", lesson.p - old - rise)
     assert "These are the margins" in reply("5.4", new)
     assert "wrong direction" in reply("5.4", lesson.p - old + (new - old))
     assert "fall of each cost in percent" in reply("5.4", 100 * (new - old) / (lesson.p - old))
@@ -152,7 +173,21 @@ def test_merger_with_a_saving(lesson):
     assert "costs of firm 2 only" in reply("5.5", cents(firm_ids={2: 1}, costs=np.where(problem.products["firm_ids"] == 2, 0.95, 1) * costs))
     assert "nobody merged" in reply("5.5", cents(costs=saved))
     assert "sum over the 94 markets" in reply("5.5", 94 * right)
-    assert "sign is wrong" in reply("5.5", -right) and "a fraction where percent" in reply("5.5", right / 100)
+    assert "sign is wrong" in reply("5.5", -right) and "These are dollars" in reply("5.5", right / 100)
+
+
+def test_merger_with_a_saving_of_another_kind(lesson):
+    problem, estimates = lesson.problem, lesson.estimates
+    firm = problem.products["firm_ids"].to_numpy()
+    costs, before = estimates.costs(), estimates.consumer_surplus()
+    after = estimates.counterfactual(firm_ids={2: 1}, costs=np.where(firm <= 2, 0.95, 1) * costs).consumer_surplus()
+    cents = 100 * (after - before)
+    assert "market C01Q1 alone" in reply("5.5", cents[list(problem.market_labels).index(MARKET)])
+    assert "This is the median" in reply("5.5", np.median(cents))
+    assert "what the saving is worth" in reply("5.5", 100 * (after - estimates.counterfactual(firm_ids={2: 1}).consumer_surplus()).mean())
+    for saved, says in ((0.05 * problem.prices * (firm <= 2), "percent of the *price*"), (0.05 * costs * (firm == 1), "firm 1 only")):
+        other = estimates.counterfactual(firm_ids={2: 1}, costs=costs - saved).consumer_surplus()
+        assert says in reply("5.5", 100 * (other - before).mean())
 
 
 def test_merger_with_a_wrong_price_or_a_wrong_consumer(lesson):
@@ -186,6 +221,7 @@ def test_first_to_leave():
     assert "`alpha_ij` is missing" in reply("5.6", lambda P, w, a, j: right(P, w, 1 + 0 * a, j))
     assert "own weights `w_i` are missing" in reply("5.6", lambda P, w, a, j: right(P, 1 + 0 * w, a, j))
     assert "`1 - s_ij` is missing" in reply("5.6", lambda P, w, a, j: w * a[j] * P[j] / (w * a[j] * P[j]).sum())
+    assert "divided by the share of" in reply("5.6", lambda P, w, a, j: w * a[j] * P[j] * (1 - P[j]) / (P[j] @ w))
     assert "Divide by their sum" in reply("5.6", lambda P, w, a, j: w * a[j] * P[j] * (1 - P[j]))
 
 

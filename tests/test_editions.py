@@ -233,6 +233,12 @@ except blpteach.InputError as error:
     assert "[0.5]" in shown and "builds no function 'nothing'" in shown and "no lesson '77'" in shown
 
 
+@pytest.mark.parametrize("call", [blpteach.stored_output, lambda: blpteach.finished("00", "logit_shares")])
+def test_outside_a_notebook_they_say_so(call):
+    with pytest.raises(blpteach.InputError, match="works in a notebook"):
+        call()
+
+
 def test_lecture_style_enlarges_type_and_keeps_the_size_of_pictures():
     from matplotlib import rc_context, rcParams
     import numpy as np

@@ -221,7 +221,7 @@ EXERCISES = {
                  lambda P, B, v: -np.linalg.solve(log_share_jacobian(P, B), B @ (v * P.sum(0)))),
          Mistake("You multiply the mean of `v_i` by the mean of `s_i0`. The mean of the product is asked for: multiply type by type, then average.",
                  lambda P, B, v: -np.linalg.solve(log_share_jacobian(P, B), (B @ v) * (B @ (1 - P.sum(0))))),
-         Mistake("The tastes `v_i` are missing: this is what a common shift of all utilities does. Average `v_i s_i0` over buyers.",
+         Mistake("The tastes `v_i` are missing: this is a common shift of all utilities, and every delta falls by one. Average `v_i s_i0` over buyers.",
                  lambda P, B, v: -np.linalg.solve(log_share_jacobian(P, B), B @ (1 - P.sum(0))))),
         ("With a characteristic that is 1 for all products, what is `x_j - sum_m s_im x_m`? It is a number of the type, the same for all products.",
          "It is `s_i0 = 1 - P.sum(0)`. An expectation over the buyers of each product is `B @` something of shape (I,). Then `np.linalg.solve` with the Jacobian of log shares, and a minus."),

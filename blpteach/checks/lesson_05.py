@@ -98,6 +98,11 @@ def kept(diversion):
     return diversion[l, siblings].sum()
 
 
+def kept_without_leaver():
+    """The right fraction, and for the logit the siblings' shares, as if those who leave F2B19 could come back to it."""
+    return np.array([of_both(kept)[0], one_market("logit").shares()[of_product()[1]].sum()])
+
+
 def kept_by_elasticity():
     """The sum of the siblings' cross elasticities."""
     l, siblings = of_product()
@@ -118,7 +123,9 @@ LEAVERS_KEPT = Exercise(
         Mistake("This is the fraction among those who stay with cereals. The question is about all who leave `F2B19`, those who go to the outside good too.",
                 lambda: of_both(lambda d: kept(d) / (1 - d[13, 13]))),
         Mistake("This is the mean over the eight siblings. The fractions of all of them together are their sum.", lambda: of_both(lambda d: kept(d) / 8)),
-        Mistake("You added up elasticities. A percent of a small product is few people; the fractions of leavers are in `diversion`.", kept_by_elasticity)),
+        Mistake("You added up elasticities. A percent of a small product is few people; the fractions of leavers are in `diversion`.", kept_by_elasticity),
+        Mistake("The first is right. For the logit you added up shares, but those who leave `F2B19` can't go back to it: divide by `1 - shares[l]`.",
+                kept_without_leaver)),
     hints=("Where do those who leave `F2B19` go? Find its row in `diversion`.",
            "Choose columns with a mask: products of firm 2, without `F2B19`. The logit's ratios are `logit.diversion_ratios(market).to_numpy()`."),
     insight="The fewer leavers a firm's own products catch, the less it gains from raising a price; random coefficients put this number below the logit's for F2B19.")
@@ -138,6 +145,19 @@ def own_elasticities(m):
     """Own elasticities of firm 2's products, and their shares."""
     two = m.firm == 2
     return np.diag(elasticities(m.jacobian(), m.prices, m.shares()))[two], m.shares()[two]
+
+
+def all_nine_rows(m):
+    """The sum of the 81 elasticities among firm 2's products."""
+    two = m.firm == 2
+    return elasticities(m.jacobian(), m.prices, m.shares())[np.ix_(two, two)].sum()
+
+
+def after_a_whole_percent(m):
+    """Percent change of firm 2's servings when its prices are one percent higher, exactly."""
+    two = m.firm == 2
+    new = m.P(np.where(two, 1.01, 1) * m.prices)[two] @ m.weights
+    return 100 * (new.sum() / m.shares()[two].sum() - 1)
 
 
 def with_mean_alpha(m):
@@ -160,7 +180,12 @@ FIRM_ELASTICITY = Exercise(
                 lambda: firm_elasticity(one_market(), matrix=elasticities(one_market().jacobian(), one_market().prices, one_market().shares()).T)),
         Mistake("You put the mean of alpha in place of the types' alpha. Those who buy are not the mean type: `E[alpha | buys j]` is what counts.",
                 lambda: firm_elasticity(with_mean_alpha(one_market()))),
-        Mistake("This is the logit's answer. Use `elasticity`, the matrix of the random coefficients.", lambda: firm_elasticity(one_market("logit")))),
+        Mistake("This is the logit's answer. Use `elasticity`, the matrix of the random coefficients.", lambda: firm_elasticity(one_market("logit"))),
+        Mistake("You added up nine percentages of nine numbers. The percentage of their sum is a mean, weighted by shares.", lambda: all_nine_rows(one_market())),
+        Mistake("This is the change in points of share. Divide by the share of firm 2 before the rise.",
+                lambda: firm_elasticity(one_market()) * own_elasticities(one_market())[1].sum()),
+        Mistake("You raised the prices by a whole percent and computed the shares anew. To first order means by derivatives: use `elasticity`, or a much smaller rise.",
+                lambda: after_a_whole_percent(one_market()))),
     hints=("When all prices of firm 2 rise by one percent, by how many percent does the share of product `j` change? Sum one row of `elasticity` over the right columns.",
            "Nine percentages then make one: weigh each by its share, `np.average(rows, weights=shares[firm == 2])`."),
     insight="A firm faces a less elastic demand than each of its products, because what one of them loses another partly catches. That is the reason for its larger margins.")
@@ -188,6 +213,12 @@ def lerner_of_mean_type(P, weights, alpha, prices, firm_ids):
     return lerner(P, weights, np.broadcast_to((alpha @ weights)[:, None], alpha.shape), prices, firm_ids)
 
 
+def lerner_without_revenue(P, weights, alpha, prices, firm_ids):
+    """Elasticities in place of derivatives, as if every product earned the same."""
+    E = elasticities(share_jacobian(P, weights, alpha), prices, P @ weights)
+    return np.linalg.solve(-ownership_matrix(firm_ids) * E.T, np.ones(len(prices)))
+
+
 LERNER = Exercise(
     what="a function that returns the Lerner index of each product, (J,), as fractions",
     right=lerner,
@@ -202,29 +233,49 @@ LERNER = Exercise(
                 lambda P, weights, alpha, prices, firm_ids: lerner(P, weights, alpha, prices, np.arange(len(prices)))),
         Mistake("This treats all products as one firm's: `ownership` is missing.",
                 lambda P, weights, alpha, prices, firm_ids: lerner(P, weights, alpha, prices, np.zeros(len(prices)))),
-        Mistake("You replaced alpha by its mean over types. Types who mind prices buy less, so the mean must be taken with `s_ij` inside.", lerner_of_mean_type)),
+        Mistake("You replaced alpha by its mean over types. Types who mind prices buy less, so the mean must be taken with `s_ij` inside.", lerner_of_mean_type),
+        Mistake("The types' weights are missing: shares are `P @ weights`, not the plain mean of `P`, and the Jacobian has the same weights.",
+                lambda P, weights, alpha, prices, firm_ids: lerner(P, np.full(len(weights), 1 / len(weights)), alpha, prices, firm_ids)),
+        Mistake("With elasticities in place of derivatives each condition must be weighted by revenue, `prices * shares`: products of one firm earn different amounts. "
+                "Solve (5.6) with the derivatives.", lerner_without_revenue)),
     hints=("Three lines: shares, the margins (5.6), and the division by price.",
-           "`share_jacobian`, `ownership_matrix` and `margins` are at hand; shares are `P @ weights`. If you solve the system yourself, mind the transpose."),
+           "`share_jacobian`, `ownership_matrix` and `margins` are at hand; shares are `P @ weights`. If you solve the system yourself, mind the transpose, and that the `*` of (5.6) is element by element, not `@`."),
     insight="If each type's alpha is the same for all products, the Jacobian is symmetric and a forgotten transpose goes unnoticed; the random cases here have alphas that differ between products.",
     inputs=small_market)
 
 
 # 5.4: costs that leave all prices as they are -------------------------------------------------------------------------------
 
+def compensating(m):
+    """The costs asked for."""
+    return m.prices - m.margins(m.merged())
+
+
+def lowered_by_the_rise():
+    """Present costs minus the rise of prices after the merger, in market C01Q1."""
+    return one_market().costs() - (new_prices(saving=0.0)[0] - one_market().prices)
+
+
 COMPENSATING = Exercise(
     what="24 costs, in dollars a serving, in the order of `prices`",
-    right=lambda: one_market().prices - one_market().margins(one_market().merged()),
+    right=lambda: compensating(one_market()),
     mistakes=(
-        Mistake("These are the present costs: you took the old owners. Put firm 1 in place of firm 2 in the ownership matrix.", lambda: one_market().costs()),
+        Mistake("These are the present costs. You took the old owners, or the new owners at the new prices, where margins are `new_prices - costs` by construction. "
+                "Take the new owners at the old prices.", lambda: one_market().costs()),
         Mistake("These are the margins under the new owners. The costs that make the old prices optimal are `prices` minus these.",
                 lambda: one_market().margins(one_market().merged())),
         Mistake("The wrong direction: margins rise under the new owners, so at the same prices costs must fall by as much.",
                 lambda: one_market().costs() + one_market().margins(one_market().merged()) - one_market().margins(one_market().firm)),
         Mistake("This is the fall of each cost in percent. The answer is the costs themselves.",
-                lambda: 100 * (1 - (one_market().prices - one_market().margins(one_market().merged())) / one_market().costs())),
+                lambda: 100 * (1 - compensating(one_market()) / one_market().costs())),
+        Mistake("This is by how much each cost must fall, in dollars. The answer is what is left of the costs.",
+                lambda: one_market().costs() - compensating(one_market())),
+        Mistake("You lowered costs by as much as prices rise. Firms pass on less than a whole saving, so that is too little: ask which margins the new owner wants at the old prices.",
+                lowered_by_the_rise),
+        Mistake("These are cents. The answer is in dollars a serving, as `prices` are.", lambda: 100 * compensating(one_market())),
         Mistake("You made one firm of all five. Only firms 1 and 2 merge.", lambda: one_market().prices - one_market().margins(np.ones(24))),
         Mistake("These are the costs that the logit asks for. Use the shares and derivatives of the random coefficients.",
-                lambda: one_market("logit").prices - one_market("logit").margins(one_market("logit").merged()))),
+                lambda: compensating(one_market("logit")))),
     hints=("At the old prices shares and their derivatives are known. Which margins would the new owner want there?",
            "`blpteach.margins(shares, jacobian, ...)` with the ownership matrix of the merged firms; cost is price minus margin."),
     insight="No iteration is needed: all that changes in the first-order conditions is the ownership matrix, at prices and shares that we observe (Werden 1996).")
@@ -238,17 +289,23 @@ def reduced(m, firms=(1, 2), saving=SAVING):
 
 
 @cache
-def new_prices(firms=(1, 2), saving=SAVING, merge=True):
-    """Prices after the merger, in all markets."""
+def new_prices(firms=(1, 2), saving=SAVING, merge=True, of_price=False):
+    """Prices after the merger, in all markets; the saving is a fraction of cost, or of price."""
     m = all_markets()
     H = ownership_matrix(m.merged() if merge else m.firm)
-    return equilibrium_prices(m.delta, m.mu, m.alpha, m.weights, m.prices, reduced(m, firms, saving), H).prices
+    costs = m.costs() - saving * m.prices * np.isin(m.firm, firms) if of_price else reduced(m, firms, saving)
+    return equilibrium_prices(m.delta, m.mu, m.alpha, m.weights, m.prices, costs, H).prices
+
+
+def losses(prices):
+    """Change of consumer surplus in each market, in cents a possible serving."""
+    m = all_markets()
+    return 100 * (m.surplus(prices) - m.surplus(m.prices))
 
 
 def loss(prices):
-    """Mean change of consumer surplus over the markets, in cents a possible serving."""
-    m = all_markets()
-    return 100 * (m.surplus(prices) - m.surplus(m.prices)).mean()
+    """Its mean over the markets."""
+    return losses(prices).mean()
 
 
 def mean_consumers_loss():
@@ -279,13 +336,20 @@ MERGER_WITH_SAVING = Exercise(
         Mistake("Costs did not fall: this is the merger without a saving. Give `counterfactual` the new costs too.", lambda: loss(new_prices(saving=0.0))),
         Mistake("You lowered the costs of all products. Only those of firms 1 and 2 get cheaper to make.", lambda: loss(new_prices(firms=(1, 2, 3, 4, 6)))),
         Mistake("You lowered the costs of firm 2 only. The products of both merging firms save.", lambda: loss(new_prices(firms=(2,)))),
+        Mistake("You lowered the costs of firm 1 only; after the merger firm 2's products are its own, and they save too.", lambda: loss(new_prices(firms=(1,)))),
         Mistake("Costs fell, but nobody merged: give `counterfactual` the new owners too.", lambda: loss(new_prices(merge=False))),
         Mistake("Margins were recomputed once, at the old prices, and added to the costs. That is one step of the naive map; the conditions must hold at the new prices.",
                 lambda: loss(reduced(all_markets()) + all_markets().margins(all_markets().merged()))),
         Mistake("This is the surplus of the mean consumer, the log-sum of `delta`. That one hardly eats cereals; the surplus is a mean over types.", mean_consumers_loss),
         Mistake("You divided by the mean of alpha. Each type's utils are worth `1 / -alpha_i` dollars: divide before you average.", loss_over_mean_alpha),
         Mistake("This is what the old baskets cost more. Buyers who leave lose less than that: take the difference of surplus.", basket),
-        Mistake("This is the sum over the 94 markets. A possible serving stands in one of them: take the mean.", lambda: 94 * loss(new_prices()))),
+        Mistake("This is the sum over the 94 markets. A possible serving stands in one of them: take the mean.", lambda: 94 * loss(new_prices())),
+        Mistake("These are dollars. The answer is in cents.", lambda: loss(new_prices()) / 100),
+        Mistake("This is market C01Q1 alone. The answer is the mean over all 94.", lambda: losses(new_prices())[0]),
+        Mistake("This is the median over the markets. The answer is the mean.", lambda: np.median(losses(new_prices()))),
+        Mistake("This is what the saving is worth to consumers, once the firms have merged. Compare with the surplus before the merger.",
+                lambda: loss(new_prices()) - loss(new_prices(saving=0.0))),
+        Mistake("You lowered costs by five percent of the *price*. The saving is five percent of cost.", lambda: loss(new_prices(of_price=True)))),
     hints=("`estimates.counterfactual` takes the new owners and new costs, both for all 2256 products. `all_costs` are the present costs.",
            "`consumer_surplus()` of the counterfactual minus that of `estimates` has one value a market, in dollars. Multiply costs by 0.95 where `merging` is true."),
     insight="A saving of five percent offsets only part of the harm: firms pass on less than the whole saving, and the merged firm's new incentive stays.")
@@ -325,7 +389,9 @@ FIRST_TO_LEAVE = Exercise(
         Mistake("You took the absolute value of alpha. A type with a positive alpha comes, and its weight must be negative for the sum to be `d s_j / d p_j`.",
                 lambda P, weights, alpha, j: normalised(weights * abs(alpha[j]) * P[j] * (1 - P[j]))),
         Mistake("These are the terms of `d s_j / d p_j`. Divide by their sum, so that they become a distribution.",
-                lambda P, weights, alpha, j: weights * alpha[j] * P[j] * (1 - P[j]))),
+                lambda P, weights, alpha, j: weights * alpha[j] * P[j] * (1 - P[j])),
+        Mistake("You divided by the share of `j`. The sum is then `d log s_j / d p_j` and not one: divide by the sum of the terms.",
+                lambda P, weights, alpha, j: weights * alpha[j] * P[j] * (1 - P[j]) / (P[j] @ weights))),
     hints=("Write (5.4) with (5.2) in numerator and denominator. Which factor stands in front of `s_il / (1 - s_ij)` once both are sums over types?",
            "The numerator is a sum over types of `w_i alpha_ij s_ij s_il`. Multiply and divide each term by `1 - s_ij`: what is left in front is, up to scale, the weight."),
     insight="Diversion ratios are the second choices of those who leave first; a survey that asks all buyers gets another average of the same choices.",

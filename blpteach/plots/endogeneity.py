@@ -197,6 +197,9 @@ class Units(Picture):
         self.axes.set_title("With identity weights the estimate depends on the units of an instrument", loc="left")
 
 
+TOPS = (36, 50, 70, 100)                                        # percent of the samples in the highest bar
+
+
 class Sampling(Picture):
     """Least squares and instruments over many samples of one small economy: `y = -p + xi`.
 
@@ -248,11 +251,13 @@ class Sampling(Picture):
         empty = np.zeros(len(self.edges) - 1)
         self.steps = {name: self.axes.stairs(empty, self.edges, fill=True, fc=COLOURS[name], alpha=0.65, label=LABELS[name], hatch=hatch,
                                              ec="white", lw=0) for name, hatch in (("least_squares", "///"), ("instruments", ""))}
-        self.axes.axvline(self.beta_price, color=TRUTH, ls=":", label="truth")
+        truth = self.axes.axvline(self.beta_price, color=TRUTH, ls=":", label="truth")
         self.axes.set(xlabel="estimated price coefficient (what lies beyond: outermost bars)", ylabel="samples (percent)", xlim=(self.edges[0], self.edges[-1]))
-        self.axes.legend(loc="upper left")
+        key, self.title = self.axes.legend(loc="upper left"), self.axes.set_title(" ")
         self.draw_arrows()
         self.draw_table(side)
+        parts = (self.steps, self.arrows, self.heads, self.biases, self.texts)
+        self.moving = [truth, key, self.title, *(artist for part in parts for artist in part.values())]
 
     def draw_arrows(self):
         """From the truth to the median estimate, one for each estimator, near the top."""
@@ -288,10 +293,16 @@ class Sampling(Picture):
             self.point(name)
             for row, value in self.summary(name).items():
                 self.texts[row, name].set_text(value)
-        self.axes.set_ylim(0, 1.3 * highest)
+        self.set_top(1.3 * next(top for top in TOPS if top >= highest))
         F = np.median(self.F)
         self.texts["F"].set_text(f"{F:.1f}" if F < 1e4 else "> 10⁴")
-        self.axes.set_title(self.finding(), loc="left")
+        self.title.set_text(self.finding())
+
+    def set_top(self, top):
+        """The upper limit of the vertical axis: one of few, for a new one means that all is drawn anew."""
+        if top != self.axes.get_ylim()[1]:
+            self.axes.set_ylim(0, top)
+            self.background = None
 
     def point(self, name):
         """Move the arrow of one estimator to its median."""

@@ -107,7 +107,7 @@ class HowMany(Picture):
         self.points[label][2].set_label(f"{label}, observed")
         self.left.plot([0, 1], [1, 0], "--", color=TRUTH, lw=1.5, label="1 - outside share")
         self.left.set(xlabel="outside share (filled: among the types)", ylabel="rate of the contraction", xlim=(0, 1), ylim=(0, 1),
-                      title="Does a large outside share help? Among the types")
+                      title="Does a large outside share help? Among the types, yes")
         rate = np.linspace(0.2, 0.92, 200)
         self.right.plot(rate, np.log(self.tolerance) / np.log(rate), color=TRUTH, lw=1.5, label=f"log({self.tolerance:g}) / log(rate)")
         self.right.add_patch(Rectangle((0, 10), 1, 10, color=OUTSIDE, alpha=0.45, lw=0))

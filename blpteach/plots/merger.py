@@ -391,7 +391,8 @@ class Merger(Picture):
         self.area.set_xy(100 * np.column_stack([np.r_[0, shares, 0], np.r_[between[0], between, between[-1]]]))
         self.read(model, j, prices, here, costs)
         widest = np.ceil(100 * model.shares(with_price(model.prices, j, grid[:1]))[0, j] / 5) * 5
-        self.right.set(xlim=(0, widest), ylim=(0, 100 * grid[-1]), title=f"Demand for {product}")
+        self.right.set(xlim=(0, widest), ylim=(0, 100 * grid[-1]))
+        self.right.set_title(f"Demand for {product}", loc="left")
 
     def read(self, model, j, prices, here, costs):
         """Numbers at the price of the product's own."""

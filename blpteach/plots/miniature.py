@@ -227,6 +227,8 @@ class MarketSize(Picture):
         self.draw_market()
         self.draw_crowd()
         self.draw_results()
+        self.titles = [axes.set_title(" ", y=1) for axes in (self.right, self.crowd)]
+        self.moving = [self.assumed, self.rest, self.people, *self.bars, self.same, *self.before, *self.now, *self.titles]
 
     def draw_market(self):
         """What is observed, and beside it what is assumed."""
@@ -252,7 +254,7 @@ class MarketSize(Picture):
         """A bar for each result, as a multiple of its value in the table, and the two values as numbers."""
         places = np.arange(len(RESULTS))[::-1]
         self.bars = self.right.barh(places, np.ones(len(RESULTS)), color=[PRODUCT] * STABLE + [HIGHLIGHT] * (len(RESULTS) - STABLE), height=0.62)
-        self.right.axvline(1, color=TRUTH, lw=1.2)
+        self.same = self.right.axvline(1, color=TRUTH, lw=1.2)
         self.right.set(xlim=(0, 2.95), xticks=(0, 0.5, 1, 2), yticks=[], ylim=(-0.6, len(RESULTS) + 0.3))
         self.right.set_xticklabels(["0", "half", "same", "twice"])
         self.right.set_xlabel("compared with the result in the table's market", loc="left")
@@ -278,7 +280,7 @@ class MarketSize(Picture):
             right.set_text(RESULTS[name].format(now[name]).replace("-", "−"))
         self.show_market(size)
         self.show_crowd(now["diversion to outside"])
-        self.right.set_title(f"Which results move? Merger: firms {self.buyer} and {target}", y=1)
+        self.titles[0].set_text(f"Which results move? Merger: firms {self.buyer} and {target}")
 
     def show_market(self, size):
         """The observed part stays; the rest is what was assumed."""
@@ -289,7 +291,7 @@ class MarketSize(Picture):
         """Of a hundred who leave a cereal, those who leave cereals altogether are grey."""
         count = round(100 * to_outside)
         self.people.set_array((np.arange(100) < count).astype(float).reshape(10, 10))
-        self.crowd.set_title(f"Of 100 who leave a cereal,\n{count} leave cereals (grey)", y=1)     # y: no search for its place
+        self.titles[1].set_text(f"Of 100 who leave a cereal,\n{count} leave cereals (grey)")
 
 
 def logit_step5(delta, beta_price, shares, prices, firms, merged, weights):

@@ -2,8 +2,10 @@
 import io
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image                                           # comes with matplotlib
 
 # Okabe and Ito (2008): distinguishable with any common colour vision. One meaning each, in every lesson.
 PRODUCT = "#0072B2"                                             # blue: inside goods, and the model at work
@@ -39,8 +41,12 @@ class Picture:
         Bound to an Agg canvas; pyplot is not involved.
     size : (float, float)
         Inches.
+    moving : list of artists, optional
+        All that `update` changes, if that is little: then only these are drawn anew. Nothing else may change, axes' limits included.
     """
     size = (10, 4.2)
+    moving = None
+    background = None
 
     def __init__(self, **values):
         with matplotlib.rc_context(STYLE):
@@ -59,11 +65,27 @@ class Picture:
         return self.png()
 
     def png(self):
-        """The picture as PNG bytes."""
-        buffer = io.BytesIO()
+        """The picture as PNG bytes: where `moving` says what moves, the rest is drawn once and kept."""
         with matplotlib.rc_context(STYLE):
-            self.figure.canvas.print_png(buffer, pil_kwargs={"compress_level": 1})
+            if self.moving is None:
+                self.figure.canvas.draw()
+            else:
+                self.draw_moving()
+        buffer = io.BytesIO()
+        Image.fromarray(np.asarray(self.figure.canvas.buffer_rgba())).save(buffer, "png", compress_level=1)
         return buffer.getvalue()
+
+    def draw_moving(self):
+        """The background, and on it what moves."""
+        canvas = self.figure.canvas
+        if self.background is None:
+            for artist in self.moving:
+                artist.set_animated(True)                       # left out when the whole is drawn
+            canvas.draw()
+            self.background = canvas.copy_from_bbox(self.figure.bbox)
+        canvas.restore_region(self.background)
+        for artist in sorted(self.moving, key=lambda artist: artist.get_zorder()):
+            self.figure.draw_artist(artist)
 
     def _repr_png_(self):
         return self.png()

@@ -352,14 +352,15 @@ class Diversion(Picture):
         colours = [PRODUCT if member else SECOND for member in self.group[1:]] + [OUTSIDE]
         self.bars = self.left.bar(labels, np.zeros(len(labels)), color=colours, width=0.62)
         self.logit = np.append(self.shares[1:], 1 - self.shares.sum()) / (1 - self.shares[0])
-        self.left.plot(range(len(labels)), self.logit, "_", color=TRUTH, ms=44, mew=2.5, label="logit: proportional to share")
+        marks, = self.left.plot(range(len(labels)), self.logit, "_", color=TRUTH, ms=44, mew=2.5, label="logit: proportional to share")
         self.texts = [self.left.text(k, 0, "", ha="center", va="bottom") for k in range(len(labels))]
         self.left.set(ylim=(0, 0.8), yticks=np.arange(0, 0.9, 0.2), ylabel=f"part of the new buyers of {self.names[0]}")
         self.left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         self.left.grid(axis="x", visible=False)
-        self.left.legend(loc="upper left", markerscale=0.45)
+        self.title, key = self.left.set_title(" "), self.left.legend(loc="upper left", markerscale=0.45)
         self.draw_number(number)
         self.draw_types(self.right)
+        self.moving = [*self.bars, marks, *self.texts, key, self.types, self.number, self.verdict, self.title]
 
     def draw_number(self, axes):
         """The number that matters, and what it is."""
@@ -405,4 +406,4 @@ class Diversion(Picture):
         finding = ("all lose the same part of their buyers" if everywhere else "inside goods lose the same part, the outside good less" if holds
                    else "IIA is broken: each rival loses a different part" if len(set(self.multiples[:-1].round(6))) == len(self.names) - 1
                    else "IIA is broken, but holds within a group")
-        self.left.set_title(f"{self.names[0]} {self.values['cut']:.0f} % cheaper: {finding}", loc="left")
+        self.title.set_text(f"{self.names[0]} {self.values['cut']:.0f} % cheaper: {finding}")

@@ -881,7 +881,7 @@ pd.DataFrame(multiples, options).round(2)
 # > **A common error.** "A random coefficient on the constant gives nests." With nothing else random, every type that buys a cereal
 # > splits its demand over the six in the same proportions, because $s_{ij} / s_{ik} = e^{\delta_j - \delta_k}$ for each type. More of those who leave Stars stay
 # > with cereals than in the logit, by the same multiple for every rival, 1.98; the outside good gets 0.51 of what it gets there. Among inside goods diversion stays proportional to share. It is one
-# > nest that holds all inside goods. Several groups need random coefficients on *group dummies*, or a nesting parameter (lesson 06).
+# > nest that holds all inside goods. Several groups need random coefficients on *group dummies*, or a nesting parameter.
 
 # %%
 constant, group = multiples["constant"], multiples["dummy 'sugary'"]

@@ -39,11 +39,11 @@ from blpteach.plots.merger import ByProduct, CostCloud, DiversionMap, Merger, Pa
 # %% [markdown]
 # ## Build it
 
-# %% [markdown] minutes=2 ask="Which of these six cereals would you expect to be each other's closest substitutes?"
+# %% [markdown] minutes=2 ask="Which of these four cereals would you expect to be each other's closest substitutes?"
 # ### The estimates, and one market
 #
 # The model is that of lesson 04: Nevo's cereals, 13 nonlinear parameters, one-step GMM. It is estimated anew here. Then we look
-# at one market, city 1 in quarter 1, and follow one of its products.
+# at one market, city 1 in quarter 1, and follow one of its products, `product`. `few` are four whose numbers we print.
 
 # %% tags=["parameters"]
 market, product = "C01Q1", "F2B19"
@@ -304,7 +304,14 @@ assert gains[sugar >= 10].min() > 0.45 and gains[sugar <= 4].max() < 0.35
 # %% [markdown]
 # Products stand in the order of sugar, which is in parentheses. Those with ten grams or more gain 0.5 to 0.8 percent, those with
 # four or less 0.1 to 0.3. Sugar is not all: price, mushiness and the constant move $\mu$ as well. `F2B28` has much sugar and a
-# low elasticity; it is mushy, and `F2B19` is not.
+# low elasticity. Two more are sweet and mushy:
+
+# %%
+look = table.set_index("product_ids")[["sugar", "mushy", "prices"]].assign(cross=elasticity[:, l])
+look.loc[["F2B19", "F2B28", "F1B06", "F3B06"]].round(3)
+
+# %% [markdown]
+# `F2B28` is mushy and dear, and `F2B19` is neither. `F1B06` and `F3B06` are mushy too, but cheap like `F2B19`, and sweeter still.
 
 # %% [markdown] minutes=4 ask="A hundred buyers leave the sugarless F6B18 because it got dearer. Where are they now?"
 # ### Diversion
@@ -440,7 +447,7 @@ assert np.isclose(lerner[23], -1 / elasticity[23, 23]) and lerner[l] > -1 / elas
 # %% [markdown]
 # Above: a leaver caught by a sibling is not lost, so the firm dares more. The table says something else too. The same
 # prices imply three different sets of costs. Costs found this way are conclusions about conduct as much as about
-# technology; lesson 14 tests conduct.
+# technology; lesson 14 will test conduct (lessons 06 to 16 are still to come).
 #
 # In all markets, with the five firms:
 
@@ -687,19 +694,27 @@ assert abs(change[~merging].mean() - 0.56) < 0.02 and fell.sum() == 32
 
 # %% [markdown]
 # Rivals raise theirs too, by 0.6 percent on average: they get buyers and can charge more. That is why
-# every first-order condition must be solved again, and not only those of the merging firms. In 32 of 564 cases a rival's price
-# falls, although its share rises. Those who flee the merged firm are the ones who mind prices most, and a rival that gets them
-# faces more elastic demand. Nothing in the logit could do this:
+# every first-order condition must be solved again, and not only those of the merging firms.
+#
+# In 32 of 564 cases a rival's price falls. Did its firm lose buyers? In the logit it must have: there a firm's margin,
+# $1 / (-\beta_{price}(1 - S))$, depends on its share alone and rises with it. With types it also matters who comes. If they mind prices
+# more than those whom the rival had, its demand becomes more elastic.
 
 # %%
-buyers_then = [blpteach.buyers(demand(p)[0], stack.weights) for p in (p_old, found.prices)]
-old_mean, new_mean = [np.vecdot(B, alpha_all) for B in buyers_then]         # (94, 24) each
-minds_more = (new_mean < old_mean)[fell[stack.index]]           # E[alpha | buys j] is more negative
-print(f"mean alpha of the buyers becomes more negative in {minds_more.sum()} of these cases")
-assert minds_more.sum() == 32
+(P_then, s_then, _), (P_now, s_now, _) = demand(p_old), demand(found.prices)
+then, now = [np.vecdot(blpteach.buyers(P, stack.weights), alpha_all) for P in (P_then, P_now)]
+for rows, way in ((fell, "falls"), (~fell & ~merging, "rises")):
+    cases = rows[stack.index]                                   # (94, 24)
+    more, dearer_to = (s_now > s_then)[cases].sum(), (now < then)[cases].sum()
+    print(f"price {way}: {cases.sum()} cases, share rises in {more}, "
+          f"mean alpha of the buyers falls in {dearer_to}")
+    assert more == cases.sum() and (way == "rises" or dearer_to == 32)
 
 # %% [markdown]
-# The largest rise is 109 percent, `F2B16` in C43Q2. A constant cost and an artificial market allow it. Treat it as a warning, and
+# No rival's share falls. In all 32 cases its buyers mind prices more than before, and elsewhere in fewer than half.
+
+# %% [markdown]
+# The largest price rise is 109 percent, `F2B16` in C43Q2. A constant cost and an artificial market allow it. Treat it as a warning, and
 # not as a forecast.
 #
 # > **A common error.** "A merger changes the margins: recompute them under the new ownership and add them to costs." That is
@@ -731,16 +746,16 @@ print(f"{to_one.mean():.0f} of 100 leavers of firm 2 go to 1; prices {rise[twos]
 assert to_two.mean() > 1.5 * to_one.mean() and rise[ones].mean() > 1.5 * rise[twos].mean()
 
 # %% [markdown]
-# A leaver caught is worth the partner's margin. So what the merger adds to the first-order condition of $j$ is
-# $\sum_l \mathcal D_{jl}\,(p_l - c_l)$, summed over the partner's products: *upward pricing pressure*, in dollars. It needs old prices
-# only. Does it tell, product by product, which prices will rise? We compute it for all 1692 products of the two firms, once with the
-# partner's margins and once as mere diversion.
+# A leaver caught is worth the partner's margin. Divide the first-order condition of $j$ by $-\partial s_j / \partial p_j$, so that it counts
+# for one leaver. What the merger adds to it is $\sum_l \mathcal D_{jl}\,(p_l - c_l)$, summed over the partner's products: *upward pricing
+# pressure*, in dollars. It needs old prices only. Does it tell, product by product, which prices will rise most, in percent? We compute it
+# for all 1692 products of the two firms, as a fraction of $p_j$, and beside it mere diversion, $\sum_l \mathcal D_{jl}$.
 
 # %%
 D_all = blpteach.diversion_ratios(demand(p_old)[0], stack.weights, alpha_all)
 partner = H_new - blpteach.ownership_matrix(all_firms[stack.index])         # (94, 24, 24)
 caught = (D_all * partner).sum(-1)[after == acquirer]           # (1692,) fractions of leavers
-pressure = (np.matvec(D_all * partner, p_old - c) / p_old)[after == acquirer]
+pressure = (np.matvec(D_all * partner, p_old - c) / p_old)[after == acquirer]          # of price
 
 # %%
 rises = 100 * (found.prices / p_old - 1)[after == acquirer]
@@ -814,7 +829,7 @@ V_old, V_new = [delta[:, None] + mu + alpha * (p - prices)[:, None] for p in (pr
 values = [np.log1p(np.exp(V).sum(0)) / -alpha[0] for V in (V_old, V_new)]          # (20,) each
 by_type = 100 * (values[1] - values[0])                         # cents
 types = pd.DataFrame({"alpha": alpha[0], "buys": P.sum(0), "loses": -by_type}).sort_values("alpha")
-types.iloc[[0, 1, 4, 9, 14, 18]].round(3)
+types.iloc[[0, 1, 4, 9, 14, 18, 19]].round(3)
 
 # %%
 everywhere = 100 * (merged.consumer_surplus() - estimates.consumer_surplus())           # (94,)
@@ -824,7 +839,8 @@ assert np.isclose(weights @ by_type, loss) and types["loses"].iloc[:2].max() < 1
 assert abs(everywhere.mean() + 0.466) < 3e-3
 
 # %% [markdown]
-# By and large, those who mind prices least buy most cereals, and pay most. The two most price-sensitive types buy none and lose
+# By and large, those who mind prices least buy most cereals, and pay most. What counts is how much a type buys: the last one minds
+# prices least, but buys less than the one above it, and loses less. The two most price-sensitive types buy none and lose
 # nothing. Over all markets consumers lose 0.47 cents a possible serving.
 #
 # > **A common error.** $CS = \sum_t \ln\left(1 + \sum_j e^{\delta_{jt}}\right)$. It leaves out $\mu$, so that all consumers are the mean
@@ -916,9 +932,9 @@ assert np.ptp(levels) > 5 and np.ptp(changes) < 0.01
 # %% [markdown] minutes=2 ask="Why would a firm halve a price? How low would its cost have to be?"
 # ### The halved price, the last time
 #
-# Lesson 00 halved the price of `F2B19` and watched the logit spread the loss over all other products in proportion. Now we can do it
-# properly, and we must ask first: why would firm 2 halve a price? In the model a price falls because its cost does. How low must the
-# cost go?
+# Lesson 00 halved the price of `F2B19` and watched the logit spread the loss over all other products in proportion. Lesson 04 did it with
+# the estimated model. Both held all other prices. Now they can respond, and we must ask first: why would firm 2 halve a price? In the
+# model a price falls because its cost does. How low must the cost go?
 
 # %% tags=["parameters"]
 fraction = 0.5                                                  # of the old price
@@ -995,6 +1011,8 @@ respond.groupby(whose).mean().round(1)
 # ### A product leaves
 #
 # The other way to lose a product is to lose it altogether. `counterfactual(drop=...)` removes it and solves for the others' prices.
+#
+# **Before you run the next cells:** does firm 2 make the eight siblings dearer or cheaper, once `F2B19` is gone?
 
 # %% tags=["parameters"]
 leaver = "F2B19"
@@ -1087,7 +1105,7 @@ gains = {"old prices, old owners": best_gain(prices, firm),
          "new prices, new owners": best_gain(new_prices, new_ids),
          "old prices, new owners": best_gain(prices, new_ids)}
 for name, gain in gains.items():
-    print(f"{name}: best gain {100 * gain:.5f} cents")
+    print(f"{name}: best gain {100 * gain:z.5f} cents")
 assert max(list(gains.values())[:2]) < 1e-9 and gains["old prices, new owners"] > 1e-4
 
 # %% [markdown]
@@ -1147,6 +1165,7 @@ _, _, lost, profits = picture.outcome()
 mergers, rivals = profits[picture.firm_ids <= 2].sum(), profits[picture.firm_ids > 2].sum()
 print(f"cents a possible serving: consumers {lost:.3f}, "
       f"merging firms {mergers:+.3f}, rivals {rivals:+.3f}")
+print(f"rivals sold {shares[firm > 2].sum() / shares.sum():.2f} of the cereals")
 assert abs(mergers - 0.051) < 2e-3 and abs(rivals - 0.045) < 2e-3
 
 # %% [markdown]
@@ -1292,7 +1311,7 @@ blpteach.check("5.5", answer)
 # %% [markdown]
 # ### Exercise 5.6 · 20 minutes · hard
 #
-# Exercise 1.2 found *second choices* by numbers: if product $j$ is taken off the shelf and prices are held, the fraction
+# Exercise 1.4 found *second choices* by numbers: if product $j$ is taken off the shelf and prices are held, the fraction
 # $\sum_i w_{i|j}\, s_{il} / (1 - s_{ij})$ of its buyers goes to $l$. Show that diversion (5.4) is the same average with other weights,
 # $\mathcal D_{jl} = \sum_i \lambda_i\, s_{il} / (1 - s_{ij})$: the second choices of those who leave first. Write
 # `leavers(P, weights, alpha, j)`, the weights $\lambda_i$ (I,), which sum to one. `P` and `alpha` are (J, I), `weights` (I,), `j` is a number of
@@ -1420,7 +1439,7 @@ from blpteach.bridge import bridge, pyblp_names
 bridge()
 
 # %% [markdown]
-# Three differences of notation are behind most confusion. The paper writes $-\alpha p_{jt}$ in (4) and $\alpha_i = \partial u_{ij} / \partial p_j$, a
+# Mind three differences of notation. The paper writes $-\alpha p_{jt}$ in (4) and $\alpha_i = \partial u_{ij} / \partial p_j$, a
 # negative number, in (26); here $\alpha$ always is the second. Its (6) multiplies the ownership matrix with $\partial s / \partial p$
 # untransposed, ours (5.6) with the transpose; they agree where each type's $\alpha_i$ is the same for all products, because then the Jacobian is
 # symmetric. And its objective (8) is PyBLP's and ours without the factor $N$.
@@ -1455,5 +1474,5 @@ else:
 # - Small and Rosen (1981), "Applied welfare economics with discrete choice models", *Econometrica* 49(1), 105-130. Where (5.8) comes
 #   from.
 #
-# The next lesson, 06, opens the nested logit: another way to let substitution depend on who is like whom, with one
+# The first part of the course ends here. Lesson 06 will open the nested logit: another way to let substitution depend on who is like whom, with one
 # parameter and no integral.
