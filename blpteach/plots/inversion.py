@@ -301,7 +301,10 @@ class Race(Picture):
         self.limit_text = self.left.text(0.995 * self.until, 1, "tolerance", color="#666666", ha="right", va="bottom")
         self.left.text(0.995 * self.until, 60, "dashes: the slope that the rate predicts", ha="right", va="top")
         self.left.xaxis.set_major_locator(MultipleLocator(50))
+        self.title = self.left.set_title(" ")
         self.draw_score()
+        paths = [line for pair in self.lines.values() for line in pair]
+        self.moving = [*paths, self.limit, self.limit_text, self.title, *self.bars, self.marks, *self.heads, *self.texts]
 
     def draw_score(self):
         """For each method a line of text, a bar, a mark for the predicted number and what is said behind the bar."""
@@ -368,7 +371,7 @@ class Race(Picture):
         self.limit.set_ydata([self.values["tolerance"]] * 2)
         self.limit_text.set_y(1.4 * self.values["tolerance"])
         shown = self.values["outside_share"], self.values["sigma"], self.values["tastes"]
-        self.left.set_title("Outside share {:.3g}, sigma {:.1f}, {}".format(*shown).removesuffix(", as drawn"), loc="left")
+        self.title.set_text("Outside share {:.3g}, sigma {:.1f}, {}".format(*shown).removesuffix(", as drawn"))
 
     def mark(self, row, name, what, count):
         """Words and bar of a method: filled where it was counted, empty where it is a forecast, none where it is lost."""
