@@ -57,10 +57,10 @@ MAP = tuple(Crossing(*row) for row in (
     (r"margins $\eta$, costs; Lerner indices", "(5.6)", "margins, results.costs, results.markups", "results.compute_costs, results.compute_markups", "(5)"),
     (r"new prices: the $\zeta$ map", "(5.7)", "equilibrium_prices, results.counterfactual", "results.compute_prices", "(25), (27)"),
     (r"consumer surplus", "(5.8)", "consumer_surplus, results.consumer_surplus", "results.compute_consumer_surpluses", "see Small and Rosen (1981)"),
-    (r"later: nesting parameter $\rho$", "lesson 06", "", "problem.products.nesting_ids, results.rho", "(14), (15)"),
-    (r"later: instruments", "lessons 07, 12", "", "pyblp.build_blp_instruments, pyblp.build_differentiation_instruments, results.compute_optimal_instruments",
+    (r"later: nesting parameter $\rho$", "not here", "", "problem.products.nesting_ids, results.rho", "(14), (15)"),
+    (r"later: instruments", "not yet", "", "pyblp.build_blp_instruments, pyblp.build_differentiation_instruments, results.compute_optimal_instruments",
      "section 4; optimal instruments (31)"),
-    (r"later: supply side", "lesson 09", "", "problem.products.X3, results.gamma, results.tilde_costs", "(7), (9)"),
+    (r"later: supply side", "not yet", "", "problem.products.X3, results.gamma, results.tilde_costs", "(7), (9)"),
 ))
 
 

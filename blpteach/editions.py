@@ -12,6 +12,7 @@ import copy
 
 import blpteach
 
+from .errors import counted
 from .notebooks import defined
 
 EDITIONS = ("student", "lecture", "solutions")
@@ -142,7 +143,7 @@ def section_note(cell):
     if "minutes" not in metadata:
         return None
     ask = f" Ask the room: {metadata['ask']}" if metadata.get("ask") else ""
-    return f"*{metadata['minutes']} minutes.*{ask}"
+    return f"*{counted(metadata['minutes'], 'minute')}.*{ask}"
 
 
 def without_assertions(source):

@@ -252,8 +252,9 @@ def compensating(m):
 
 
 def lowered_by_the_rise():
-    """Present costs minus the rise of prices after the merger, in market C01Q1."""
-    return one_market().costs() - (new_prices(saving=0.0)[0] - one_market().prices)
+    """Present costs, those of firms 1 and 2 minus the rise of their prices after the merger, in market C01Q1."""
+    m = one_market()
+    return m.costs() - (new_prices(saving=0.0)[0] - m.prices) * (m.firm <= 2)
 
 
 COMPENSATING = Exercise(

@@ -146,8 +146,8 @@ def transformations(expected):
     """Ways to turn the right answer into a wrong one: what to say, and the wrong value."""
     with np.errstate(all="ignore"):
         yield "The size is right and the sign is wrong.", -expected
-        yield "Your answer is 100 times too large: you seem to give percent where a fraction is asked for.", 100 * expected
-        yield "Your answer is 100 times too small: you seem to give a fraction where percent are asked for.", expected / 100
+        yield "Your answer is 100 times too large: you seem to give percent for a fraction, or cents for dollars.", 100 * expected
+        yield "Your answer is 100 times too small: you seem to give a fraction for percent, or dollars for cents.", expected / 100
         if expected.ndim == 2 and expected.shape[0] == expected.shape[1]:
             yield "This is the transpose: rows and columns are exchanged.", expected.T
             yield "This is the transpose, with the wrong sign as well.", -expected.T

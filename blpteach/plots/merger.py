@@ -1,17 +1,14 @@
 """Pictures of lesson 05: who substitutes for whom, what things cost, and what a merger does to one market."""
-import io
 from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Patch, Polygon, Rectangle
-from PIL import Image
 
 from ..post_estimation import (consumer_surplus, diversion_ratios, equilibrium_prices, margins, ownership_matrix,
                                share_jacobian)
 from ..utility import choice_probabilities, market_shares, taste_deviations
-from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, STYLE, TRUTH, Picture
+from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, TRUTH, Picture
 
 SMALL = 10.5                                                    # points, for the ids of products
 SHADES = LinearSegmentedColormap.from_list("diversion", ["white", RIVAL, PRODUCT, "#00263a"])
@@ -247,7 +244,7 @@ class Merger(Picture):
     def __init__(self, models, **values):
         self.models, self.maps = models, {name: model.diversion() for name, model in models.items()}
         first = next(iter(models.values()))
-        self.names, self.firm_ids, self.kept = first.names, first.firm_ids, None
+        self.names, self.firm_ids, self.still = first.names, first.firm_ids, None
         largest = first.names[first.shares(first.prices).argmax()]
         self.values = {"acquirer": 1, "target": 2, "efficiency": 0.0, "demand": next(iter(models)), "product": largest, "own": 0.0}
         super().__init__(**values)
@@ -266,8 +263,6 @@ class Merger(Picture):
         self.draw_map()
         self.draw_curve()
         self.moving = [*self.bars, self.zero, self.headline, self.numbers, *self.curves, self.area, *self.dots, self.reading]
-        for artist in self.moving:
-            artist.set_animated(True)
 
     def draw_bars(self):
         """A bar for each product."""
@@ -351,6 +346,9 @@ class Merger(Picture):
         self.move_bars()
         self.move_map()
         self.move_curve(model, prices, costs)
+        still = (*(self.values[name] for name in ("acquirer", "target", "demand", "product")), self.left.get_ylim())
+        if still != self.still:                                 # map, names and axes are another picture's
+            self.still, self.background = still, None
 
     def move_bars(self):
         """Heights, and colours by role; the axis has room for the legend above."""
@@ -402,23 +400,6 @@ class Merger(Picture):
         self.reading.set_text(f"at {100 * here[j]:.1f} cents:\nelasticity {model.own_elasticity(j, here):.2f}\n"
                               f"consumers {signed(surplus, 3)} cents\n"
                               f"its owner {signed(100 * (gain[1] - gain[0]), 3)} cents")
-
-    # Drawing ---------------------------------------------------------------------------------------------------------------
-
-    def png(self):
-        """The picture as PNG bytes: what never moves as it was kept, and on top of it what does."""
-        canvas = self.figure.canvas
-        still = (*(self.values[name] for name in ("acquirer", "target", "demand", "product")), self.left.get_ylim())
-        with matplotlib.rc_context(STYLE):
-            if self.kept is None or self.kept[0] != still:
-                canvas.draw()
-                self.kept = still, canvas.copy_from_bbox(self.figure.bbox)
-            canvas.restore_region(self.kept[1])
-            for artist in self.moving:
-                artist.draw(canvas.get_renderer())
-        buffer = io.BytesIO()
-        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(buffer, "png", compress_level=1)
-        return buffer.getvalue()
 
 
 def verdict(surplus):
