@@ -71,7 +71,7 @@ def test_shares_by_gauss_hermite(economy):
     assert "standard deviation is missing" in told("1.2", 100 * shares(1))
     assert "at the logit's, `delta_logit`" in told("1.2", 100 * shares(2, delta=economy[3]))
     assert "constant is random as well" in told("1.2", 100 * plain_probabilities(DELTA_LOGIT, economy[2]).mean(1))
-    assert "fraction where percent" in told("1.2", shares(2))
+    assert "fraction for percent" in told("1.2", shares(2))
     assert "outside good" in told("1.2", np.append(100 * shares(2), 100 - 100 * shares(2).sum()))
 
 
