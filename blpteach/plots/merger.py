@@ -244,7 +244,7 @@ class Merger(Picture):
     def __init__(self, models, **values):
         self.models, self.maps = models, {name: model.diversion() for name, model in models.items()}
         first = next(iter(models.values()))
-        self.names, self.firm_ids, self.still = first.names, first.firm_ids, None
+        self.names, self.firm_ids = first.names, first.firm_ids
         largest = first.names[first.shares(first.prices).argmax()]
         self.values = {"acquirer": 1, "target": 2, "efficiency": 0.0, "demand": next(iter(models)), "product": largest, "own": 0.0}
         super().__init__(**values)
@@ -262,7 +262,9 @@ class Merger(Picture):
         self.draw_bars()
         self.draw_map()
         self.draw_curve()
-        self.moving = [*self.bars, self.zero, self.headline, self.numbers, *self.curves, self.area, *self.dots, self.reading]
+        self.moving = [*self.bars, self.zero, self.left.yaxis, self.image, *self.edges, *self.frames, *self.middle.spines.values(), *self.curves,
+                       self.area, *self.dots, self.right.xaxis, self.right.yaxis, self.title, *self.keys,
+                       self.headline, self.numbers, self.flows, self.reading]
 
     def draw_bars(self):
         """A bar for each product."""
@@ -273,7 +275,7 @@ class Merger(Picture):
             self.left.text(j, -0.015, name, rotation=90, ha="center", va="top", fontsize=9.5, transform=self.left.get_xaxis_transform())
         self.left.set(xlim=(-0.7, len(self.names) - 0.3), ylabel="price change (percent)")
         roles = [Patch(color=HIGHLIGHT, label="acquirer"), Patch(facecolor=FOURTH, hatch="///", label="target"), Patch(color=RIVAL, label="rivals")]
-        self.left.legend(handles=roles, ncols=3, loc="upper left", fontsize=11, borderaxespad=0, handlelength=1.5, columnspacing=1.2)
+        self.keys = [self.left.legend(handles=roles, ncols=3, loc="upper left", fontsize=11, borderaxespad=0, handlelength=1.5, columnspacing=1.2)]
         self.left.set_title("What happens to prices?", loc="left")
         self.left.yaxis.set_label_coords(-0.125, 0.5)
 
@@ -282,9 +284,7 @@ class Merger(Picture):
         J = len(self.firm_ids)
         self.image = heat_map(self.middle, J, J)
         edges = np.r_[0, np.flatnonzero(np.diff(self.firm_ids)) + 1, J]
-        for edge in edges[1:-1] - 0.5:
-            self.middle.axvline(edge, color=OUTSIDE, lw=0.8)
-            self.middle.axhline(edge, color=OUTSIDE, lw=0.8)
+        self.edges = [line(edge, color=OUTSIDE, lw=0.8) for edge in edges[1:-1] - 0.5 for line in (self.middle.axvline, self.middle.axhline)]
         middles, firms = (edges[:-1] + edges[1:] - 1) / 2, self.firm_ids[edges[:-1]]
         self.middle.set_xticks(middles, firms)
         self.middle.set_yticks(middles, firms)
@@ -301,7 +301,8 @@ class Merger(Picture):
         looks = ((OUTSIDE, "s", 7), (PRODUCT, "D", 7), (HIGHLIGHT, "o", 9))
         self.dots = [self.right.plot([], [], marker, color=colour, ms=size)[0] for colour, marker, size in looks]
         self.right.set(xlabel="its share (percent)", ylabel="its price (cents)")
-        self.right.legend(loc="upper right", fontsize=11, borderaxespad=0)
+        self.keys.append(self.right.legend(loc="upper right", fontsize=11, borderaxespad=0))
+        self.title = self.right.set_title(" ")
         self.right.locator_params(nbins=4)
 
     # What moves ------------------------------------------------------------------------------------------------------------
@@ -346,9 +347,6 @@ class Merger(Picture):
         self.move_bars()
         self.move_map()
         self.move_curve(model, prices, costs)
-        still = (*(self.values[name] for name in ("acquirer", "target", "demand", "product")), self.left.get_ylim())
-        if still != self.still:                                 # map, names and axes are another picture's
-            self.still, self.background = still, None
 
     def move_bars(self):
         """Heights, and colours by role; the axis has room for the legend above."""
@@ -390,7 +388,7 @@ class Merger(Picture):
         self.read(model, j, prices, here, costs)
         widest = np.ceil(100 * model.shares(with_price(model.prices, j, grid[:1]))[0, j] / 5) * 5
         self.right.set(xlim=(0, widest), ylim=(0, 100 * grid[-1]))
-        self.right.set_title(f"Demand for {product}", loc="left")
+        self.title.set_text(f"Demand for {product}")
 
     def read(self, model, j, prices, here, costs):
         """Numbers at the price of the product's own."""
