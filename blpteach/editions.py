@@ -60,8 +60,10 @@ def for_lecture(cells, lesson):
     for cell in cells:
         note = section_note(cell)
         if note:
-            made.append(new_cell(cell, "note", "markdown", note, HIDDEN))
-        if "build" in tags(cell):
+            heading, _, rest = text(cell).partition("\n")
+            made += [new_cell(cell, "heading", "markdown", heading), new_cell(cell, "note", "markdown", note, HIDDEN)]
+            made += [{**cell, "source": rest.strip("\n")}] if rest.strip() else []
+        elif "build" in tags(cell):
             made += [{**cell, "source": blank(text(cell))}, new_cell(cell, "catch-up", "code", catch_up(text(cell), lesson), HIDDEN)]
         elif cell["cell_type"] == "code":
             source = without_assertions(text(cell))
@@ -142,8 +144,8 @@ def section_note(cell):
     metadata = cell["metadata"]
     if "minutes" not in metadata:
         return None
-    ask = f" Ask the room: {metadata['ask']}" if metadata.get("ask") else ""
-    return f"*{counted(metadata['minutes'], 'minute')}.*{ask}"
+    ask = f"Ask the room: {metadata['ask']}" if metadata.get("ask") else "No question here."
+    return f"<details><summary>{counted(metadata['minutes'], 'minute')}</summary>\n\n{ask}\n\n</details>"
 
 
 def without_assertions(source):

@@ -42,6 +42,7 @@ def test_sliders_move_the_picture(page, server, lesson, tmp_path):
     for slider in range(page.locator(browser.SLIDERS).count()):
         assert browser.move_slider(page, slider), f"slider {slider} of {lesson} leaves the picture as it was"
     browser.press_reset_while_the_slider_moves(page)
+    page.locator(browser.PICTURE).first.scroll_into_view_if_needed()
     browser.screenshot(page, tmp_path / f"{lesson.removesuffix('.ipynb')}.png")
     browser.wait_until(lambda: server.idle(lesson), 30, "the widget to rest")
     assert browser.logged(page) == 0, "a callback failed: see the log of JupyterLab"

@@ -117,7 +117,7 @@ def test_the_lecture_has_a_note_at_each_section_and_settings_to_change(name):
     notes = [cell for cell in lecture["cells"] if "note" in cell["metadata"].get("tags", [])]
     assert len(notes) >= len(sections) and all(cell["metadata"]["jupyter"]["source_hidden"] for cell in notes)
     assert sum("Ask the room: " in text(cell) for cell in notes) >= len(sections)
-    assert 30 <= sum(int(re.match(r"\*(\d+) minutes?\.", text(cell)).group(1)) for cell in notes) <= 75
+    assert 30 <= sum(int(re.match(r"<details><summary>(\d+) minutes?<", text(cell)).group(1)) for cell in notes) <= 75
     for cell in code(lecture, "parameters"):
         assert all(isinstance(node, ast.Assign) for node in ast.parse(text(cell)).body)
     assert len(code(lecture, "parameters")) >= len(sections) // 2

@@ -181,7 +181,7 @@ def _wrong(exercise, known, complaint, case):
     """The reply to a wrong answer: the diagnosis, the failing case, and the next hint."""
     number = failures[exercise] = failures.get(exercise, 0) + 1
     lines = [f"Not yet. {complaint}" if complaint else f"Not yet. Expected: {known.what}."]
-    lines += ["It is wrong for these arguments:\n" + case] if case else []
     lines += [f"Hint: {known.hints[min(number, len(known.hints)) - 1]}"] if known.hints else []
     lines += [f"`blpteach.solution(\"{exercise}\")` shows a solution."] if number >= max(len(known.hints), 2) else []
-    return Reply("wrong", exercise, tuple(lines))
+    lines += ["It is wrong for these arguments:"] if case else []
+    return Reply("wrong", exercise, tuple(lines), case)
