@@ -37,7 +37,7 @@ from blpteach.plots import search as plots
 # %% [markdown]
 # ## Build it
 
-# %% [markdown] minutes=3 ask="Which of these parameters has the largest units, and would you search over all of them with one step length?"
+# %% [markdown] minutes=3 ask="One of the thirteen parameters starts near 16, another near 0.02. Would you search over both with one step length?"
 # ### Thirteen parameters
 #
 # A consumer of type $i$ in market $t$ gets utility $\delta_{jt} + \mu_{ijt} + \varepsilon_{ijt}$ from product $j$. All consumers share the mean
@@ -115,7 +115,9 @@ block = problem.blocks[0]
 block.index.shape, block.shares.shape
 
 # %% [markdown]
-# Now the objective.
+# Now the objective. Step 1 is `taste_deviations(X2, tastes, Gamma)`, with the first two from `block`. Step 2 is
+# `invert_shares(shares, mu, weights, tolerance=...)`, whose result has a `.delta`. It comes as a stack (T, J), and `moment_map` wants the order of the table:
+# `flat[block.index] = delta` puts it there.
 
 # %% tags=["build"]
 def mean_utilities(theta2, tolerance=1e-13):
@@ -200,7 +202,7 @@ assert np.allclose(numeric, gradient, rtol=1e-4, atol=1e-4)
 pd.DataFrame({"analytic": gradient, "differences": numeric}, names).round(3)
 
 # %% [markdown]
-# Look at the sizes. A unit of $\sigma$ on sugar changes $q$ by hundreds, a unit of $\pi$ on price and income by less than one. The units of the parameters
+# Look at the sizes. The slope in $\sigma$ on sugar is in the hundreds, that in $\pi$ on price and income less than one. The units of the parameters
 # differ that much. Remember this: it decides the story of the two Nevos below.
 
 # %% [markdown] minutes=5 ask="How many rounds until four decimals stand still, and does every round go down?"
@@ -242,7 +244,8 @@ pd.Series(bare, name="objective").round(4).to_frame().T
 
 # %% [markdown]
 # The first step overshoots and goes *up*, since $r$ is not linear. After that the search drops, and after five rounds four decimals stand still. A step that overshoots could
-# also land where nothing can be computed. So practical versions accept a step only if it improves, and shorten it otherwise: a **trust region**. SciPy has one.
+# also land where nothing can be computed. So practical versions accept a step only if it improves, and shorten it otherwise: a **trust region**. SciPy has one:
+# `least_squares(r, start, R, x_scale="jac")`, where `r` and `R` are functions of $\theta_2$, and tolerances `ftol`, `xtol` and `gtol` say when to stop.
 
 # %% tags=["build"]
 def by_trust_region(theta2):
@@ -307,9 +310,9 @@ assert abs(promised[0] - 27.2) < 0.1 and promised[1] < 1e-8
 print("predicted improvement: {:.1f} at the start, {:.0e} at the end".format(*promised))
 
 # %%
-known = [0.55809, 3.31249, -0.00578, 0.09341, 2.2920, 1.2844, 588.325, -30.192, 11.055,
-         -0.38495, 0.05223, 0.74837, -1.35339]
-assert np.allclose(estimates.theta2, known, rtol=2e-3, atol=1e-5)
+assert np.allclose(estimates.theta2, [0.55809, 3.31249, -0.00578, 0.09341, 2.2920, 1.2844, 588.325,
+                                      -30.192, 11.055, -0.38495, 0.05223, 0.74837, -1.35339],
+                   rtol=2e-3, atol=1e-5)
 estimates.to_frame().round(3)
 
 # %% [markdown] minutes=4 ask="How far has Nelder-Mead lowered 29.35 after 300 evaluations?"
@@ -401,6 +404,7 @@ print(f"BFGS {stuck.fun:.5g}, Gauss-Newton {min(by_newton):.5g}")
 
 # %%
 assert abs(stuck.fun - 35.3005) < 1e-3 and abs(min(by_newton) - 4.5615142) < 1e-5
+assert by_newton[0] > 50_000 and by_newton[1] < 300
 plots.Searches(estimates.objective, "From a far start: BFGS ends at another minimum",
                paths={"Gauss-Newton": by_newton, "BFGS": by_bfgs})
 
@@ -415,9 +419,16 @@ print(f"predicted improvement {poor.expected_improvement:.0e}, price coefficient
       f"{poor.beta[0]:.2f}, mean own elasticity {poor.own_elasticities().mean():.3f}")
 
 # %% [markdown]
-# The search is not to blame for stopping. It has gone down all the way, and no improvement is in sight: this is a **local minimum**, and a poor one. No test at the place itself can tell; only a lower objective from another start can. That is
-# why one tries several. Why does Gauss-Newton pass it by? Its steps are long, and the term that (4.5) neglects is large where residuals are large, so it is a bad guide into a *poor* minimum. That is a blessing, not a
-# guarantee: report the number of starts all the same.
+# The search is not to blame for stopping. It has gone down all the way, and no improvement is in sight. Is this a minimum of its own? Then a search that begins beside it comes back to it, Gauss-Newton too.
+
+# %%
+beside = min(by_trust_region(1.05 * stuck.x)[1])
+assert objective(1.05 * stuck.x) > stuck.fun + 0.1 and abs(beside - 35.3005) < 1e-2
+print(f"Gauss-Newton, begun five percent away: {beside:.5g}")
+
+# %% [markdown]
+# It does: this is a **local minimum**, and a poor one. No derivative at the place itself can tell that there is a lower one; only a lower objective from another start can. That is why one tries several.
+# From the far start Gauss-Newton passed it by: its first step is long (in the picture, from 50,000 to below 300), and it came down elsewhere. No guarantee goes with that. Report the number of starts all the same.
 #
 # What if a start is absurd? At a hundred times Nevo's values utilities run into the thousands, and no inversion finds $\delta$. The library halves such a
 # start until shares can be inverted, and says so. (About two seconds.)
@@ -459,7 +470,7 @@ at_flipped.round(2)
 #
 # (In lesson 03 (3.8) had $\partial \xi / \partial \theta_2$. Since $\xi = \delta - X_1 \beta$, that is $\partial \delta / \partial \theta_2$ at given $\beta$. `Z` is demeaned, so the product effects in $\delta$ drop out.)
 #
-# $S$ is the covariance of the moments (3.7). Taking $\theta_2$ as known means to drop its columns from $G$.
+# $S$ is the covariance of the moments (3.7), here robust to heteroskedasticity (`"unadjusted"` takes one variance for all rows). Taking $\theta_2$ as known means to drop its columns from $G$.
 
 # %% tags=["parameters"]
 kind = "robust"
@@ -484,7 +495,7 @@ print(f"joint {se:.2f}, with theta2 taken as known {naive_se:.2f}")
 # > **A common error.** "The standard errors of the second stage are those of 2SLS." They would be if $\theta_2$ were known. It was estimated, and the price
 # > coefficient leans on it heavily: 14.80 against 1.00, nearly fifteen times as large.
 #
-# And 14.80 is not the last word. $S$ takes the rows as independent, though each city stands in the table in two quarters: Exercise 4.4 sums within cities. Nor does any of this count the error of 20 draws: lesson 08.
+# And 14.80 is not the last word. $S$ takes the rows as independent, though each city stands in the table in two quarters: Exercise 4.4 sums within cities. Nor does any of this count the error that comes from 20 draws.
 #
 # Is nothing estimated then? Two results stand beside it. First, drop income squared from the price taste.
 
@@ -499,7 +510,9 @@ print("objective {:.5g}, price coefficient {:.2f} ({:.2f})".format(*numbers))
 # The standard error is 2.30. That precision is bought with a restriction: in the table above income squared has a $t$ value of $-2.1$, so the full model rejects it at 5 percent. What it shows is where the 14.80 comes from: from
 # the tail that income squared makes, not from price as such.
 #
-# Second, the mean own-price elasticity. It hardly cares which of the two models we believe:
+# Second, the mean own-price elasticity.
+#
+# **Before you run the next cell:** the price coefficients of the two models are $-62.7$ and $-32.0$. How far apart are their mean own elasticities?
 
 # %%
 elasticity = {"all 13": estimates, "without income squared": without}
@@ -509,7 +522,7 @@ assert abs(estimates.to_frame().loc["pi[prices, income_squared]", "t"] - -2.14) 
 pd.Series(elasticity, name="mean own elasticity").round(3)
 
 # %% [markdown]
-# Exercise 4.6 computes its standard error, with everything counted. A parameter may be badly determined while what we want to know is not.
+# The mean own elasticity hardly cares which of the two we believe. Exercise 4.6 computes its standard error, with all 14 parameters counted as estimated. A parameter may be badly determined while what we want to know is not.
 
 # %% [markdown] minutes=4 ask="Six searches: inner tolerance loose, medium or tight, outer tolerance loose or tight. Which of them stop at 14.9?"
 # ### The two Nevos: what was published
@@ -522,12 +535,14 @@ pi_2000 = np.array([[3.089, 0, 1.186, 0], [16.598, -0.659, 0, 11.625],
                     [-0.193, 0, 0.029, 0], [1.468, 0, -1.514, 0]])
 published = problem.evaluate(sigma_2000, pi_2000)
 assert abs(published.objective - 14.90) < 0.01 and abs(published.beta[0] - -32.43) < 0.02
+assert abs(published.expected_improvement - 12.64) < 0.05
 print(f"objective {published.objective:.5g}, price coefficient {published.beta[0]:.2f} "
-      f"({published.beta_se[0]:.2f})")
+      f"({published.beta_se[0]:.2f}); predicted improvement {published.expected_improvement:.2f}")
 
 # %% [markdown]
 # The guide reports $-32.433$ with standard error 7.743, and an objective of 14.9. We reproduce all three, up to the rounding of the printed parameters. So data and model are the
-# same. But 14.9 is no minimum, for we have been at 4.56. The published estimate is *a place where a search stopped*.
+# same. But 14.9 is not the minimum, for we have been at 4.56. Nor is it a local one, like 35.3: there the predicted improvement (4.7) was zero, here it is
+# 12.64. The published estimate is *a place where a search stopped*.
 #
 # (A minus stands before the small $\sigma$ on sugar. With a plus the objective would be another one, as with the flipped signs above:)
 
@@ -668,7 +683,7 @@ print("mean {:.1f}, median {:.1f}, lowest {:.0f}".format(*numbers),
 plots.PriceTastes(stopped, estimates, ("Where the search stopped", "At the minimum"))
 
 # %% [markdown]
-# There is the answer. Among *purchases* the mean price coefficient is $-30.7$ at the stop and $-31.5$ at the minimum. The two agree about the mean among those who buy, and the mean own elasticity is nearly that mean times price. The tail that
+# There is the answer. Among *purchases* the mean price coefficient is $-30.7$ at the stop and $-31.5$ at the minimum. The two agree about the mean among those who buy, and a product's own elasticity is nearly its price times the mean $\alpha_i$ of *its* buyers. The tail that
 # makes $-62.7$ hardly buys: types below a coefficient of $-100$ are one seventh of all types, and they make 0.2 percent of all purchases.
 
 # %% tags=["parameters"]
@@ -716,7 +731,7 @@ print(f"objective {two_step.objective:.5g}, price coefficient {two_step.beta[0]:
       f"({two_step.beta_se[0]:.2f}), mean own elasticity {two_step.own_elasticities().mean():.3f}")
 
 # %% [markdown]
-# Efficient weights gain a little. (The objective has other weights now and can't be compared with 4.56. Exercise 4.2 says what it is good for.)
+# The new weights, which are efficient if rows are independent, gain a little. (The objective has other weights now and can't be compared with 4.56. Exercise 4.2 says what it is good for.)
 
 # %% [markdown] minutes=3 ask="If income squared's coefficient rises by one, what must the others do so that the moments hardly notice?"
 # ### What do these data identify?
@@ -751,12 +766,12 @@ means = problem.agents.groupby("market_ids")["income"].mean()
 by_lottery = income.std() / np.sqrt(20)
 assert sets == 1 and np.allclose([means.std(), by_lottery], [0.289, 0.210], atol=2e-3)
 print(f"different choice sets: {sets}; market means of log income have standard deviation "
-      f"{means.std():.2f}, of which 20 draws from one population would make {by_lottery:.2f}")
+      f"{means.std():.2f}; 20 draws from one population would give {by_lottery:.2f}")
 
 # %% [markdown]
-# All 24 products stand in all 94 markets, so choice sets identify nothing about $\sigma$ in these data. What is left are prices and demographics that differ across markets, and part of the latter is the lottery of 20 draws. Demographics help
+# All 24 products stand in all 94 markets, so choice sets identify nothing about $\sigma$ in these data. What is left are prices and demographics that differ across markets. Half of the variance of the latter ($0.21^2$ of $0.29^2$) is the lottery of 20 draws. Demographics help
 # $\pi$: where incomes are high, which products sell better? And $\sigma$? The two on the constant and on price have $t$ values of 3.4 and 2.5, so something informs them. Sugar and mushy come out near zero. How much of this is the model's functional form and these particular
-# draws, lessons 07 and 08 ask.
+# draws, one sample can't say: other draws, and other forms, would.
 
 # %%
 t_values = estimates.to_frame()["t"].iloc[1:5]
@@ -766,7 +781,7 @@ t_values.round(1)
 # %% [markdown] minutes=3 ask="Which rivals of F2B19 will lose most of their buyers: those with as much sugar, or those with more?"
 # ### The halved price
 #
-# In lesson 00 the price of `F2B19`, a sweet, crisp cereal, was halved in market `C01Q1`. The logit took 30.1 percent of its buyers from every rival. What does the estimated model say?
+# In lesson 00 the price of `F2B19`, a sweet, crisp cereal, was halved in market `C01Q1`. In the logit every rival lost 30.1 percent of its buyers. What does the estimated model say?
 
 # %% tags=["parameters"]
 product, market, part_of_price = "F2B19", "C01Q1", 0.5
@@ -804,8 +819,8 @@ answers = {"logit": lost, "search stopped early": losses(stopped), "minimum": lo
 
 # %%
 few = pd.DataFrame(answers, ids).loc[["F2B26", "F6B18", "F3B06"]]
-known = [[0.301, 0.398, 0.518], [0.301, 0.264, 0.127], [0.301, 0.303, 0.562]]
-assert np.allclose(few, known, atol=3e-3)
+assert np.allclose(few, [[0.301, 0.398, 0.518], [0.301, 0.264, 0.127], [0.301, 0.303, 0.562]],
+                   atol=3e-3)
 (100 * few).round(1)
 
 # %%
@@ -816,7 +831,7 @@ plots.HalvedPrice(sugar[rivals], mushy[rivals], product, sugar[~rivals][0], note
                   {name: lost[rivals] for name, lost in answers.items()})
 
 # %% [markdown]
-# At the minimum the twin loses half of its buyers, and the cereal without sugar an eighth. But sweeter cereals than `F2B19` lose as much as the twin or more, the two very sweet mushy ones included. Closeness in sugar is not the whole of it. Look at who eats what:
+# At the minimum the twin loses half of its buyers, and the cereal without sugar an eighth. But three of the six sweeter cereals lose as much as the twin or more, two very sweet mushy ones among them. Closeness in sugar is not the whole of it. Look at who eats what:
 
 # %%
 Gamma, delta = np.hstack([estimates.sigma, estimates.pi]), estimates.delta[one.index]
@@ -832,7 +847,7 @@ assert abs(correlation - -0.72) < 0.02
 print(f"correlation of sugar with the mean price coefficient of the buyers: {correlation:.2f}")
 
 # %% [markdown]
-# In this market those who eat sweet cereals mind the price more, so a cheaper sweet cereal draws them from other sweet ones. That is an answer to defend before a grocer: with the data that are behind it, and they are artificial.
+# In this market those who eat sweet cereals mind the price more, so a cheaper sweet cereal draws them from other sweet ones. A grocer can be given this reason beside the numbers. (And told that these data are artificial.)
 #
 # And here the stopped search *does* matter. It has the twin lose 40 percent, not 52, and the sweet mushy cereal 30, not 56. The mean elasticity was the same at both points. Substitution between single products is not.
 # Whether a stop on the way is good enough depends on the question. Do not rely on it: search to the end.
@@ -932,7 +947,7 @@ assert prices["elasticity"].between(-3.72, -3.58).all()
 # With the loose tolerance BFGS falls to the floor and stays where it landed. *The start decides*: the nine price coefficients run from $-32$ to $-70$. With a tight tolerance the start is forgotten. Gauss-Newton, which measures in no units, ends within half a unit of
 # the minimum under the loose tolerance as well. And the mean own elasticity is $-3.6$ or $-3.7$ whatever you do.
 
-# %% [markdown] minutes=1 ask="Which of these would you set as homework?"
+# %% [markdown] minutes=1 ask="Exercise 4.1: measure one parameter in thousandths. What happens to its element of the gradient?"
 # ## Exercises
 
 # %% [markdown]
@@ -959,7 +974,7 @@ blpteach.check("4.1", gradient_in)
 # %% [markdown]
 # ### Exercise 4.2 · 5 minutes · easy
 #
-# The objective of two-step GMM is Hansen's J statistic. If all moments are valid, it is in large samples distributed $\chi^2$ with as many degrees of freedom as there are moments beyond the number of parameters. Does the test reject?
+# The objective of two-step GMM is Hansen's J statistic. If all moments are valid and rows are independent, it is in large samples distributed $\chi^2$ with as many degrees of freedom as there are moments beyond the number of parameters. Does the test reject?
 # Compute the p-value for `two_step` (a number between 0 and 1).
 
 # %% tags=["exercise"]
