@@ -10,6 +10,7 @@ from .errors import InputError
 from .estimates import Estimates
 from .gmm import (absorb_effects, concentrate, gmm_objective, iv_gmm, moment_covariance, moment_jacobian, moments, sandwich,
                   weighting_2sls, weighting_matrix)
+from .instruments import blp_instruments, differentiation_instruments, other_market_prices
 from .integration import gauss_hermite, halton, monte_carlo, sobol
 from .inversion import contraction_rate, delta_jacobian, exp_contraction, invert_shares, log_contraction, logit_delta
 from .lecture import lecture_style

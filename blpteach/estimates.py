@@ -23,10 +23,14 @@ class Estimates(Outcome):
         Standard errors are NaN for parameters that were fixed.
     theta2 : array (P,)
         The free elements, and `gradient` (P,) of the objective in them.
-    covariance : array (P + K1, P + K1)
-        Of (theta2, beta), jointly.
-    delta, xi : arrays (N,)
-        xi is net of absorbed fixed effects.
+    gamma, gamma_se : arrays (K3,)
+        Cost parameters, in the order of `problem.X3_names`; empty without a supply side.
+    covariance : array
+        Of (theta2, beta, gamma), jointly.
+    delta, xi, omega : arrays (N,)
+        xi is net of absorbed fixed effects; omega is None without a supply side.
+    clipped_costs : bool array (N,)
+        Marginal costs outside their bounds.
     W, S : arrays (M, M)
         Weighting matrix used, and covariance of the moments at the estimates.
     converged : bool
@@ -37,14 +41,16 @@ class Estimates(Outcome):
         Each search: where it began, halvings of its start, and where it ended.
     """
 
-    def __init__(self, problem, free, fit, errors, covariance, searched):
+    def __init__(self, problem, free, equations, fit, errors, covariance, searched):
         self.problem, self.free, self.theta2, self.W, self.starts = problem, free, fit.theta2, fit.W, fit.starts
-        self.errors, self.searched, self._moment_covariance = errors, searched, covariance
+        self.errors, self.searched, self._moment_covariance, self._equations = errors, searched, covariance, equations
         last = fit.objective
         self.objective, self.gradient = float(last.value(fit.theta2)), last.gradient(fit.theta2)
-        self.delta, self._jacobian, self.failed_markets = last.utilities.delta, last.utilities.jacobian, last.utilities.failed
-        self._r, self._R = last.r, last.R
-        self.beta = fit.beta
+        self._solved, self._r, self._R, self._linear = last.utilities, last.r, last.R, fit.beta
+        self.delta, self.failed_markets = last.utilities.delta, last.utilities.failed
+        K = problem.K1 - len(free.searched)
+        self.beta, self.gamma = free.linear(fit.theta2, problem.K1), fit.beta[K:]
+        self.beta[self._concentrated] = fit.beta[:K]
         self.evaluations = sum(start.evaluations for start in fit.starts)
         Gamma = free.matrix(fit.theta2)
         self.sigma, self.pi = Gamma[:, :problem.L], Gamma[:, problem.L:]
@@ -53,24 +59,34 @@ class Estimates(Outcome):
 
     # Step 3 at the estimates -----------------------------------------------------------------------------------------------
 
+    @property
+    def _concentrated(self):
+        """Columns of X1 whose parameters are not searched."""
+        return np.setdiff1d(np.arange(self.problem.K1), self.free.searched)
+
     @cached_property
     def xi(self):
         """Unobserved quality (N,): delta less its mean taste part, after absorption."""
         return self.problem.demean(self.delta) - self.problem.X1 @ self.beta
 
     @cached_property
+    def omega(self):
+        """Unobserved cost (N,): costs or log costs less what X3 explains; None without a supply side."""
+        return None if self.problem.costs is None else self._solved.tilde_costs - self.problem.costs.X3 @ self.gamma
+
+    @cached_property
     def S(self):
-        """Covariance of the moments (M, M)."""
-        return self._moment_covariance(self.xi, self.errors)
+        """Covariance of the moments (M, M), those of demand first."""
+        return self._moment_covariance(self.xi if self.omega is None else np.r_[self.xi, self.omega], self.errors)
 
     @cached_property
     def G(self):
-        """Jacobian of the moments (M, P + K1) in (theta2, beta)."""
-        return moment_jacobian(self.problem.Z, self.problem.X1, self._jacobian)
+        """Jacobian of the moments (M, P + K1 + K3) in (theta2, beta, gamma), without the columns of beta that theta2 holds."""
+        return moment_jacobian(self._equations.Z, self._equations.X, self._solved.jacobian, self.problem.N)
 
     @cached_property
     def covariance(self):
-        """Joint covariance (P + K1, P + K1) of (theta2, beta)."""
+        """Joint covariance of (theta2, beta, gamma), in the order of `G`."""
         W = weighting_matrix(self.S) if self.errors == "unadjusted" else self.W
         return sandwich(self.G, W, self.S, self.problem.N)
 
@@ -81,7 +97,20 @@ class Estimates(Outcome):
     @property
     def beta_se(self):
         """Standard errors (K1,), theta2 counted as estimated."""
-        return self._se[len(self.theta2):]
+        P, H, K = len(self.theta2), len(self.free.rows), len(self._concentrated)
+        se = np.empty(self.problem.K1)
+        se[self.free.searched], se[self._concentrated] = self._se[H:P], self._se[P:P + K]
+        return se
+
+    @property
+    def gamma_se(self):
+        """Standard errors (K3,) of the cost parameters."""
+        return self._se[len(self.theta2) + len(self._concentrated):]
+
+    @property
+    def clipped_costs(self):
+        """Products (N,) whose costs were outside their bounds; all False without a supply side."""
+        return np.zeros(self.problem.N, bool) if self.problem.costs is None else self._solved.clipped
 
     @property
     def sigma_se(self):
@@ -95,7 +124,7 @@ class Estimates(Outcome):
 
     def _matrix_se(self):
         se = np.full(self.free.Gamma.shape, np.nan)
-        se[self.free.rows, self.free.columns] = self._se[:len(self.theta2)]
+        se[self.free.rows, self.free.columns] = self._se[:len(self.free.rows)]
         return se
 
     # Is it an optimum? -----------------------------------------------------------------------------------------------------
@@ -150,6 +179,8 @@ class Estimates(Outcome):
         lines.append(f"  scaled Jacobian of the moments: rank {self._rank()} of {len(self.singular_values)}, condition {self.condition:.3g}"
                      + ("" if self.condition < 1000 else "  <- weak: some direction is hardly identified" if self.identified else
                         "  <- NOT identified: some direction does not move the moments"))
+        if self.clipped_costs.any():
+            lines.append(f"  marginal costs of {self.clipped_costs.sum()} of {self.problem.N} products were set to their bounds  <- these say nothing about costs")
         for start in self.starts:
             if start.halvings:
                 lines.append(f"  a starting value of step {start.step} could not be inverted and was halved {start.halvings} time(s)")
@@ -180,9 +211,9 @@ class Estimates(Outcome):
         DataFrame
             Index: parameter. Columns: `estimate`, `se`, `t`.
         """
-        names = [f"beta[{name}]" for name in self.problem.X1_names] + self.problem.theta2_names(self.free)
-        P = len(self.theta2)
-        estimate, se = np.r_[self.beta, self.theta2], np.r_[self._se[P:], self._se[:P]]
+        H, problem = len(self.free.rows), self.problem
+        names = [f"beta[{name}]" for name in problem.X1_names] + problem.theta2_names(self.free)[:H] + [f"gamma[{name}]" for name in problem.X3_names]
+        estimate, se = np.r_[self.beta, self.theta2[:H], self.gamma], np.r_[self.beta_se, self._se[:H], self.gamma_se]
         with np.errstate(divide="ignore", invalid="ignore"):    # a standard error of zero or NaN gives no t value
             t = estimate / se
         return pd.DataFrame({"estimate": estimate, "se": se, "t": t}, index=pd.Index(names, name="parameter"))
@@ -194,6 +225,9 @@ class Estimates(Outcome):
                 f"objective {self.objective:.7g} after {counted(self.evaluations, 'evaluation')}", ""]
         beta = pd.DataFrame({"beta": self.beta}, p.X1_names), pd.DataFrame({"beta": self.beta_se}, p.X1_names)
         tables = [layout("mean tastes", *beta)] + ([layout("random coefficients", *self._random_frames())] if p.K2 else [])
+        if p.K3:
+            gamma = pd.DataFrame({"gamma": self.gamma}, p.X3_names), pd.DataFrame({"gamma": self.gamma_se}, p.X3_names)
+            tables.append(layout("log costs" if p.costs.log else "costs", *gamma))
         return "\n".join(head + tables + [self.verdict()])
 
     def _random_frames(self):

@@ -71,7 +71,7 @@ def iv_gmm(y, X, Z, W):
     return beta_map @ y
 
 
-def concentrate(X1, Z, W):
+def concentrate(X1, Z, W, N=None):
     """Two matrices that leave theta2 as the only unknown (3.4): `beta = beta_map @ delta`, `q = |moment_map @ delta|^2`.
 
     With `W = L L'` and `A = L'Z' / sqrt(N)`, `q = |A (delta - X1 beta)|^2`. Minimising over beta projects `A delta` off the
@@ -82,6 +82,8 @@ def concentrate(X1, Z, W):
     X1 : array (N, K1)
     Z : array (N, M)
     W : array (M, M)
+    N : int, optional
+        Observations, if not the rows of Z: two equations one above the other have 2N rows.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def concentrate(X1, Z, W):
     >>> (beta_map @ X1).round(12), abs(moment_map @ X1).max() < 1e-12
     (array([[1.]]), np.True_)
     """
-    A = np.linalg.cholesky(W).T @ Z.T / np.sqrt(len(Z))         # (M, N)
+    A = np.linalg.cholesky(W).T @ Z.T / np.sqrt(N or len(Z))    # (M, N)
     Q, R = np.linalg.qr(A @ X1)                                 # (M, K1), (K1, K1)
     return np.linalg.solve(R, Q.T @ A), A - Q @ (Q.T @ A)
 
@@ -155,12 +157,23 @@ def moment_covariance(Z, xi, kind="robust", clusters=None, center=True):
     """
     if kind == "unadjusted":
         return xi.var() * Z.T @ Z / len(Z)
-    contributions = Z * xi[:, None]                             # (N, M)
+    return contribution_covariance(Z * xi[:, None], kind, clusters, center)
+
+
+def contribution_covariance(contributions, kind="robust", clusters=None, center=True):
+    """Covariance (M, M) of moment contributions (N, M) of any number of equations (3.7); arguments as in `moment_covariance`.
+
+    Examples
+    --------
+    >>> contribution_covariance(np.array([[1.0], [1.0], [-1.0], [-1.0]]), "clustered", np.array([0, 0, 1, 1]))
+    array([[2.]])
+    """
+    N = len(contributions)
     if center:
         contributions = contributions - contributions.mean(0)
     if kind == "clustered":
         contributions = sum_within(contributions, clusters)     # (clusters, M)
-    return contributions.T @ contributions / len(Z)
+    return contributions.T @ contributions / N
 
 
 def sum_within(values, groups):
@@ -173,7 +186,7 @@ def sum_within(values, groups):
 
 # Standard errors -----------------------------------------------------------------------------------------------------------
 
-def moment_jacobian(Z, X1, xi_jacobian):
+def moment_jacobian(Z, X1, xi_jacobian, N=None):
     """How the moments move with all parameters (3.8): `G = Z'[d xi / d theta2, -X1] / N`.
 
     Parameters
@@ -182,6 +195,8 @@ def moment_jacobian(Z, X1, xi_jacobian):
     X1 : array (N, K1)
     xi_jacobian : array (N, P)
         `d delta / d theta2` with beta held fixed.
+    N : int, optional
+        Observations, if not the rows of Z.
 
     Returns
     -------
@@ -192,7 +207,7 @@ def moment_jacobian(Z, X1, xi_jacobian):
     >>> moment_jacobian(np.array([[1.0], [1.0]]), np.array([[2.0], [4.0]]), np.array([[1.0], [3.0]]))
     array([[ 2., -3.]])
     """
-    return Z.T @ np.hstack([xi_jacobian, -X1]) / len(Z)
+    return Z.T @ np.hstack([xi_jacobian, -X1]) / (N or len(Z))
 
 
 def sandwich(G, W, S, N):

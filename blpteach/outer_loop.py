@@ -3,12 +3,12 @@
 For each theta2 the inner steps give delta (Step 2) and the best beta (Step 3), so the objective is a function of theta2 alone:
 `q(theta2) = |r|^2` with `r = moment_map @ delta(theta2)`. Its Jacobian is analytic, and a sum of squares asks for Gauss-Newton.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import least_squares, minimize
 
-from .gmm import concentrate, moment_covariance, weighting_2sls, weighting_matrix
+from .gmm import concentrate, weighting_matrix
 from .inversion import delta_jacobian, invert_shares
 from .progress import Progress
 from .utility import buyers, choice_probabilities, taste_deviations
@@ -26,23 +26,35 @@ class Theta2:
     ----------
     Gamma : array (K2, L + D)
         Starting values.
-    rows, columns : int arrays (P,)
+    rows, columns : int arrays (H,)
         The free elements.
+    searched : int array (Q,)
+        Columns of X1 whose coefficients can't be concentrated out: with a supply side those that move with price. P = H + Q.
+    beta : array (Q,)
+        Their starting values.
     """
     Gamma: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
+    searched: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+    beta: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def start(self):
-        """Free elements of the starting values (P,)."""
-        return self.Gamma[self.rows, self.columns]
+        """Starting values (P,): free elements of Gamma, then searched linear parameters."""
+        return np.r_[self.Gamma[self.rows, self.columns], self.beta]
 
     def matrix(self, theta2):
         """Gamma (K2, L + D) with theta2 (P,) in its free places."""
         Gamma = self.Gamma.copy()
-        Gamma[self.rows, self.columns] = theta2
+        Gamma[self.rows, self.columns] = theta2[:len(self.rows)]
         return Gamma
+
+    def linear(self, theta2, K1):
+        """The searched linear parameters at their places in beta (K1,), zeros elsewhere."""
+        beta = np.zeros(K1)
+        beta[self.searched] = theta2[len(self.rows):]
+        return beta
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,11 @@ class MeanUtilities:
     delta: np.ndarray
     jacobian: np.ndarray
     failed: np.ndarray
+
+    @property
+    def values(self):
+        """What the linear equation explains: delta (N,)."""
+        return self.delta
 
     @property
     def usable(self):
@@ -101,15 +118,15 @@ class Objective:
 
     Parameters
     ----------
-    free : Theta2
-    blocks : list of Block
+    solve : function
+        From theta2 (P,) to `MeanUtilities`, or with a supply side to `supply.DemandAndSupply`.
     moment_map : array (M, N)
-        From `gmm.concentrate`.
+        From `gmm.concentrate`; with a supply side (M, 2N).
     progress : Progress
     """
 
-    def __init__(self, free, blocks, moment_map, progress):
-        self.free, self.blocks, self.moment_map, self.progress = free, blocks, moment_map, progress
+    def __init__(self, solve, moment_map, progress):
+        self.solve, self.moment_map, self.progress = solve, moment_map, progress
         self.evaluations, self.theta2 = 0, None
 
     def at(self, theta2):
@@ -117,9 +134,9 @@ class Objective:
         if self.theta2 is None or not np.array_equal(theta2, self.theta2):
             self.theta2 = np.array(theta2)
             with np.errstate(over="ignore", invalid="ignore"):  # a theta2 so wild that mu overflows fails below, and is reported
-                self.utilities = solve_delta(self.theta2, self.free, self.blocks, self.moment_map.shape[1])
+                self.utilities = self.solve(self.theta2)
             self.evaluations += 1
-            self.r = self.moment_map @ self.utilities.delta     # (M,)
+            self.r = self.moment_map @ self.utilities.values    # (M,)
             self.R = self.moment_map @ self.utilities.jacobian  # (M, P)
             self.usable = self.utilities.usable and bool(np.isfinite(self.R).all())
             self.progress.report(self.evaluations, self.value(theta2), np.linalg.norm(self.gradient(theta2)))
@@ -197,6 +214,42 @@ def trust_region(objective, start, **options):
     return least_squares(objective.residuals, start, objective.jacobian, method="trf", **options)
 
 
+def quasi_newton(objective, start, **options):
+    """Minimise q by BFGS from the Gauss-Newton curvature `2 R'R` (4.7), for minima with large residuals.
+
+    Where the moments can't be made small, as with many instruments that contradict each other, the part of the second derivative
+    that Gauss-Newton leaves out is not small either, and its steps converge slowly. BFGS learns that part on the way.
+
+    Parameters
+    ----------
+    objective : Objective
+    start : array (P,)
+    options
+        Of SciPy's BFGS.
+
+    Returns
+    -------
+    theta2 : array (P,)
+    message : str
+
+    Source
+    ------
+    Nocedal and Wright (2006), chapters 6 and 10.3.
+
+    Examples
+    --------
+    >>> from blpteach.examples import EXAMPLES
+    >>> problem, start = EXAMPLES["simulated"]()
+    >>> problem.estimate(**start, method="quasi-newton").converged
+    True
+    """
+    U, d, Vt = np.linalg.svd(objective.jacobian(start), full_matrices=False)
+    scale = Vt.T / np.where(d > 1e-8 * d[0], np.sqrt(2) * d, 1)  # (P, P)  in these units 2 R'R is the identity
+    found = minimize(lambda z: objective.value(start + scale @ z), np.zeros(len(start)), method="BFGS",
+                     jac=lambda z: scale.T @ objective.gradient(start + scale @ z), options={"gtol": 2e-5, **options})
+    return start + scale @ found.x, str(found.message)
+
+
 def minimize_by(method):
     """A search by any `method` of `scipy.optimize.minimize`, with the same signature as `gauss_newton`.
 
@@ -268,19 +321,24 @@ def search_once(search, objective, start, step, options):
     return theta2, Start(step, start, halvings, value, objective.evaluations - before, message)
 
 
-def gmm_steps(X1, Z, blocks, free, steps, update, extra_starts=(), search=gauss_newton, options=None, progress=None):
+def gmm_steps(X, Z, N, solve, start, steps, update, initial_update=False, extra_starts=(), search=gauss_newton, options=None, progress=None):
     """One-step or two-step GMM (4.6): search with `W = (Z'Z/N)^-1`, then again with `W = S^-1` at what was found.
 
     Parameters
     ----------
-    X1 : array (N, K1)
+    X : array (N, K1)
     Z : array (N, M)
-        Both after absorption of fixed effects.
-    blocks : list of Block
-    free : Theta2
+        Both after absorption of fixed effects. With a supply side those of both equations, block-diagonal, with 2N rows.
+    N : int
+        Products in all markets.
+    solve : function
+        From theta2 to what the linear equations explain, as in `Objective`.
+    start : array (P,)
     steps : int
     update : function
-        From xi (N,) to S (M, M), the covariance of the moments.
+        From the unobservables (N,) or (2N,) to S (M, M), the covariance of the moments.
+    initial_update : bool
+        Whether the first step's weights already are S^-1, at the starting values.
     extra_starts : list of arrays (P,)
         More starting values for the first step.
     search : function
@@ -293,14 +351,15 @@ def gmm_steps(X1, Z, blocks, free, steps, update, extra_starts=(), search=gauss_
     -------
     Fit
     """
-    W, theta2, starts = weighting_2sls(Z), free.start, []
+    W, theta2, starts = weighting_matrix(Z.T @ Z / N), start, []
     progress = progress or Progress(False)
+    if initial_update:
+        W = weighting_matrix(update(unobservables(X, Z, W, N, solve(start).values)))
     for step in range(1, steps + 1):
         if step > 1:
-            xi = objective.utilities.delta - X1 @ beta
-            W = weighting_matrix(update(xi))
-        beta_map, moment_map = concentrate(X1, Z, W)
-        objective = Objective(free, blocks, moment_map, progress)
+            W = weighting_matrix(update(unobservables(X, Z, W, N, objective.utilities.values)))
+        beta_map, moment_map = concentrate(X, Z, W, N)
+        objective = Objective(solve, moment_map, progress)
         candidates = [theta2, *extra_starts] if step == 1 else [theta2]
         ends = []
         for number, candidate in enumerate(candidates, 1):
@@ -309,6 +368,12 @@ def gmm_steps(X1, Z, blocks, free, steps, update, extra_starts=(), search=gauss_
             ends.append((record.objective, number, end))
             starts.append(record)
         theta2 = min(ends)[2]
-        beta = beta_map @ objective.at(theta2).utilities.delta
+        beta = beta_map @ objective.at(theta2).utilities.values
     progress.finish()
     return Fit(theta2, objective, beta, W, starts)
+
+
+def unobservables(X, Z, W, N, values):
+    """What is left of `values` after the linear parameters: xi, or with a supply side xi above omega."""
+    beta_map, _ = concentrate(X, Z, W, N)
+    return values - X @ (beta_map @ values)

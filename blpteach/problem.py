@@ -3,6 +3,7 @@
 Everything that is estimated lives in the step modules; here is what they are given.
 """
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,16 @@ from .blocks import make_blocks
 from .errors import InputError, listing
 from .estimates import Estimates
 from .formula import design
-from .gmm import absorb_effects, moment_covariance
+from .equations import Equations
+from .gmm import absorb_effects
 from .integration import Rule
-from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, random_starts, stay
+from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, quasi_newton, random_starts, solve_delta, stay
+from .post_estimation import ownership_matrix
 from .progress import Progress
+from .supply import CostModel, solve_demand_and_supply
 
 KINDS = ("robust", "clustered", "unadjusted")
+SEARCHES = {"gauss-newton": gauss_newton, "quasi-newton": quasi_newton}
 MINIMIZERS = ("bfgs", "l-bfgs-b", "nelder-mead", "powell", "cg", "newton-cg", "tnc", "cobyla", "cobyqa", "slsqp", "trust-constr")
 
 
@@ -44,6 +49,18 @@ class Problem:
     integration : rule, optional
         `gauss_hermite(5)`, `halton(200, seed=0)`, ...: nodes instead of those in agents. With demographics a draw rule gives
         each row of agents a draw of its own, and the rule's size is of no account.
+    supply : str, optional
+        Formula of the characteristics of marginal costs, X3. Demand and supply are then estimated together, under Bertrand-Nash pricing.
+    log_costs : bool
+        Whether log marginal costs, instead of marginal costs, are linear in X3.
+    cost_bounds : (float or None, float or None), optional
+        Marginal costs outside are set to the bound, and the estimates say how many were. Without bounds, parameters at which a cost has
+        no logarithm are not acceptable.
+    supply_instruments : list of str, optional
+        Columns excluded from X3; by default all `supply_instruments*`. The columns of X3 are added.
+    ownership : function, optional
+        From the firm ids of a market (J,) to the weights (J, J) that the setter of each price puts on each profit; by default
+        `ownership_matrix`. See `partial_ownership` and `conduct`.
     clusters : str, optional
         Column of cluster ids; then weights and standard errors are clustered unless said otherwise.
 
@@ -71,7 +88,7 @@ class Problem:
     """
 
     def __init__(self, products, agents=None, *, linear, random=None, demographics=None, absorb=None, instruments=None,
-                 integration=None, clusters=None):
+                 integration=None, supply=None, log_costs=False, cost_bounds=None, supply_instruments=None, clusters=None):
         check.check_products(products)
         self.products = products = products.copy()              # what happens to the table later is of no account
         self.market_ids = products["market_ids"]
@@ -87,6 +104,7 @@ class Problem:
         self._read_clusters(clusters)
         self._read_agents(agents, demographics, integration)
         self.blocks = make_blocks(self.markets, self.shares, self.X2.values, self.agent_markets, self.tastes, self.weights)
+        self._read_supply(supply, log_costs, cost_bounds, supply_instruments)
 
     # Reading tables --------------------------------------------------------------------------------------------------------
 
@@ -128,6 +146,23 @@ class Problem:
             self._effects = None
         check.check_not_collinear(self.X1, self.X1_names, "linear")
         check.check_not_collinear(self.Z, self.Z_names, "instruments (with the exogenous columns of linear)")
+
+    def _read_supply(self, supply, log_costs, cost_bounds, supply_instruments):
+        self.costs, self.ownership = None, None
+        self.X3_names, self.ZS_names, self.K3 = [], [], 0
+        if supply is None:
+            return check.check_no_supply(log_costs, cost_bounds, supply_instruments)
+        check.check_firms(self.products, self.market_ids)
+        X3 = design(supply, self.products, "supply", self.market_ids)
+        check.check_supply(X3, supply, self.prices_matter)
+        excluded = check.check_instruments(self.products, supply_instruments, X3.names, "supply_instruments")
+        self.X3_names, self.ZS_names, self.K3 = X3.names, excluded + X3.names, len(X3.names)
+        ZS = np.column_stack([self.products[excluded].to_numpy(float), X3.values])
+        check.check_not_collinear(X3.values, X3.names, "supply")
+        check.check_not_collinear(ZS, self.ZS_names, "supply_instruments (with the columns of supply)")
+        self.costs = CostModel(X3.values, ZS, bool(log_costs), check.cost_bounds(cost_bounds, log_costs))
+        firms = pd.factorize(self.products["firm_ids"])[0]
+        self.ownership = [ownership_matrix(firms[block.index]) for block in self.blocks]
 
     def _read_clusters(self, clusters):
         self.clusters = None
@@ -197,8 +232,8 @@ class Problem:
 
     # Estimating ------------------------------------------------------------------------------------------------------------
 
-    def estimate(self, sigma=None, pi=None, *, steps=1, weighting=None, errors=None, center=True, method="gauss-newton", options=None,
-                 starts=0, seed=0, progress=None):
+    def estimate(self, sigma=None, pi=None, *, beta=None, steps=1, initial_update=False, weighting=None, errors=None, center=True,
+                 method=None, options=None, starts=0, seed=0, progress=None):
         """Search for the parameters.
 
         Parameters
@@ -207,15 +242,21 @@ class Problem:
             Starting values. Zeros are fixed at zero. Lower-triangular where L = K2.
         pi : array (K2, D), optional
             Starting values; zeros are fixed at zero.
+        beta : dict, optional
+            Starting values of linear parameters that must be searched, by column: with a supply side those of columns of `linear` with
+            prices, as in `{"prices": -2.0}`.
         steps : 1 or 2
             Two-step GMM searches again with the efficient weighting matrix.
+        initial_update : bool
+            Whether the first step already has efficient weights, from the unobservables at the starting values.
         weighting, errors : str, optional
             `"robust"`, `"clustered"` or `"unadjusted"`, for the second step's weights and for standard errors. By default robust, or
             clustered where the problem has clusters.
         center : bool
             Whether moments are centred in S.
-        method : str
-            `"gauss-newton"`, or a method of `scipy.optimize.minimize`, for comparison.
+        method : str, optional
+            `"gauss-newton"`, the default without a supply side; `"quasi-newton"`, the default with one, where residuals are large; or a
+            method of `scipy.optimize.minimize`, for comparison.
         options : dict, optional
             For the search.
         starts : int
@@ -227,19 +268,21 @@ class Problem:
         -------
         Estimates
         """
-        if method != "gauss-newton" and str(method).lower() not in MINIMIZERS:
-            raise InputError(f"method={method!r}: choose 'gauss-newton' or a method of scipy.optimize.minimize: {listing(MINIMIZERS, 20)}.")
+        method = method or ("gauss-newton" if self.costs is None else "quasi-newton")
+        if method not in SEARCHES and str(method).lower() not in MINIMIZERS:
+            raise InputError(f"method={method!r}: choose {listing(SEARCHES)} or a method of scipy.optimize.minimize: {listing(MINIMIZERS, 20)}.")
         if starts < 0 or int(starts) != starts:
             raise InputError(f"starts={starts!r}: how many more starting values is a whole number, not negative.")
-        search = gauss_newton if method == "gauss-newton" else minimize_by(method)
-        return self._fit(sigma, pi, steps, weighting, errors, center, search, options, starts, seed, Progress(progress))
+        search = SEARCHES[method] if method in SEARCHES else minimize_by(method)
+        return self._fit(self.theta2(sigma, pi, beta), steps, initial_update, weighting, errors, center, search, options, starts, seed,
+                         Progress(progress))
 
-    def evaluate(self, sigma=None, pi=None, *, steps=1, weighting=None, errors=None, center=True):
+    def evaluate(self, sigma=None, pi=None, *, beta=None, steps=1, initial_update=False, weighting=None, errors=None, center=True):
         """What `estimate` computes, at given nonlinear parameters and without a search.
 
         Parameters
         ----------
-        sigma, pi, steps, weighting, errors, center
+        sigma, pi, beta, steps, initial_update, weighting, errors, center
             As in `estimate`.
 
         Returns
@@ -247,10 +290,9 @@ class Problem:
         Estimates
             With the objective, gradient, delta, xi and beta at this theta2.
         """
-        return self._fit(sigma, pi, steps, weighting, errors, center, stay, None, 0, 0, Progress(False))
+        return self._fit(self.theta2(sigma, pi, beta), steps, initial_update, weighting, errors, center, stay, None, 0, 0, Progress(False))
 
-    def _fit(self, sigma, pi, steps, weighting, errors, center, search, options, starts, seed, progress):
-        free = self.theta2(sigma, pi)
+    def _fit(self, free, steps, initial_update, weighting, errors, center, search, options, starts, seed, progress):
         if search is not stay and self.K2 and not len(free.rows):
             raise InputError("Step 4: sigma and pi are zero everywhere, and zeros in the starting values are fixed at zero, so there is nothing "
                              "to search. Give starting values that are not zero, such as sigma=[0.5, ...], or leave out random for a logit.")
@@ -258,28 +300,42 @@ class Problem:
         if steps not in (1, 2):
             raise InputError(f"steps must be 1 or 2, not {steps!r}.")
         check.check_order_condition(self.M, self.K1, len(free.rows), self.Z_names, self.X1_names + self.theta2_names(free))
+        equations = Equations.of(self, free)
 
-        def covariance(xi, kind):
-            return moment_covariance(self.Z, self.demean(xi), kind, self.clusters, center)
+        def covariance(unobservables, kind):
+            net = np.r_[self.demean(unobservables[:self.N]), unobservables[self.N:]]
+            return equations.moment_covariance(net, kind, self.clusters, center)
+        if self.costs is not None and self.costs.log and self.costs.bounds[0] is None:
+            check.check_costs_at_start(self.solver(free)(free.start), self.market_ids)
         extra = random_starts(free, starts, seed) if starts else ()
-        fit = gmm_steps(self.X1, self.Z, self.blocks, free, steps, lambda xi: covariance(xi, weighting), extra, search, options, progress)
-        return Estimates(self, free, fit, errors, covariance, searched=search is not stay)
+        fit = gmm_steps(equations.X, equations.Z, self.N, self.solver(free), free.start, steps, lambda left: covariance(left, weighting),
+                        initial_update, extra, search, options, progress)
+        return Estimates(self, free, equations, fit, errors, covariance, searched=search is not stay)
 
-    def theta2(self, sigma=None, pi=None):
-        """Starting values as `Theta2`: the free elements in PyBLP's order, sigma by rows and then pi by rows."""
+    def solver(self, free):
+        """The function from theta2 (P,) to what the linear equations explain: delta, and with a supply side costs."""
+        if self.costs is None:
+            return partial(solve_delta, free=free, blocks=self.blocks, N=self.N)
+        return partial(solve_demand_and_supply, free=free, blocks=self.blocks, X1=self.linear.values, X1_slope=self.linear.price_slope,
+                       X2_slope=self.X2.price_slope, prices=self.prices, ownership=self.ownership, model=self.costs)
+
+    def theta2(self, sigma=None, pi=None, beta=None):
+        """Starting values as `Theta2`: the free elements in PyBLP's order, sigma by rows, then pi by rows, then searched linear ones."""
         if not self.K2 and (sigma is not None or pi is not None):
             raise InputError("sigma and pi need random=...: the characteristics for which tastes differ.")
         sigma = check.parameter_matrix(sigma, self.X2_names, self.node_names, "sigma", lower=True)
         pi = check.parameter_matrix(pi, self.X2_names, self.demographic_names, "pi")
         rows, columns = np.nonzero(sigma)
         pi_rows, pi_columns = np.nonzero(pi)
-        return Theta2(np.hstack([sigma, pi]), np.r_[rows, pi_rows], np.r_[columns, pi_columns + self.L])
+        searched = np.flatnonzero(self.linear.price_slope.any(0)) if self.costs is not None else np.empty(0, int)
+        start = check.searched_beta(beta, self.X1_names, searched, self.costs is not None)
+        return Theta2(np.hstack([sigma, pi]), np.r_[rows, pi_rows], np.r_[columns, pi_columns + self.L], searched, start)
 
     def theta2_names(self, free):
         """Names of the free elements, such as `sigma[prices, nodes1]` and `pi[prices, income]`."""
         tastes = self.node_names + self.demographic_names
         return [f"{'sigma' if column < self.L else 'pi'}[{self.X2_names[row]}, {tastes[column]}]"
-                for row, column in zip(free.rows, free.columns)]
+                for row, column in zip(free.rows, free.columns)] + [f"beta[{self.X1_names[k]}]" for k in free.searched]
 
     def demean(self, xi):
         """xi (N,) after absorption of the fixed effects."""
@@ -308,6 +364,9 @@ class Problem:
         if self.D:
             lines.append(f"  demographics  {', '.join(self.demographic_names)}")
         lines.append(f"  moments       {self.M}: {listing(self.Z_names, 4)}")
+        if self.costs is not None:
+            lines.append(f"  {'log costs' if self.costs.log else 'costs':<12}  {', '.join(self.X3_names)}")
+            lines.append(f"  moments       {len(self.ZS_names)}: {listing(self.ZS_names, 4)}")
         return "\n".join(lines)
 
 

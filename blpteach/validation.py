@@ -95,22 +95,23 @@ def check_weights(weights, agent_markets, shares, market_ids):
                       f"{len(total)} markets. They are used as they are, as importance-sampling weights may be.", stacklevel=5)
 
 
-def check_instruments(products, instruments, endogenous):
-    """Names of the instrument columns: those asked for, or all `demand_instruments*`."""
+def check_instruments(products, instruments, endogenous, which="instruments"):
+    """Names of the instrument columns: those asked for, or all `demand_instruments*` (`supply_instruments*`)."""
     if isinstance(instruments, str):
         instruments = [instruments]
-    found = [c for c in products.columns if str(c).startswith("demand_instruments")] if instruments is None else list(instruments)
+    prefix = "demand_instruments" if which == "instruments" else which
+    found = [c for c in products.columns if str(c).startswith(prefix)] if instruments is None else list(instruments)
     for name in found:
         if name == "shares":
             raise InputError("instruments: `shares` can't be an instrument: shares are the outcome that the model explains. Take it out.")
         if name not in products:
-            raise InputError(f"instruments: products has no column `{name}`. {suggestion(name, products)}")
+            raise InputError(f"{which}: products has no column `{name}`. {suggestion(name, products)}")
         check_complete(products, name, products["market_ids"])
         check_numeric(products, name, "products")
     repeated = [name for k, name in enumerate(found) if name in found[:k]]
     if repeated:
-        raise InputError(f"instruments: `{repeated[0]}` is named twice.")
-    if not found and endogenous:
+        raise InputError(f"{which}: `{repeated[0]}` is named twice.")
+    if not found and endogenous and which == "instruments":
         raise InputError("There are no instruments: products has no column demand_instruments0, demand_instruments1, ..., and none is named by "
                          f"instruments=[...]. {listing(endogenous)} moves with price, which is correlated with xi. Add instruments, or, to "
                          "treat price as exogenous on purpose, instruments=['prices'].")
@@ -185,3 +186,75 @@ def parameter_matrix(values, rows, columns, name, lower=False):
     if not np.isfinite(values).all():
         raise InputError(f"{name} has a starting value that is not finite, in the row of {rows[np.argwhere(~np.isfinite(values))[0][0]]}.")
     return values
+
+
+# Supply --------------------------------------------------------------------------------------------------------------------
+
+def check_no_supply(log_costs, cost_bounds, supply_instruments):
+    """Arguments of a supply side without one."""
+    given = [name for name, value in (("log_costs", log_costs), ("cost_bounds", cost_bounds), ("supply_instruments", supply_instruments))
+             if value is not None and value is not False]
+    if given:
+        raise InputError(f"{given[0]} is given without supply=...: the formula of the characteristics of marginal costs.")
+
+
+def check_firms(products, market_ids):
+    """Every product has an owner."""
+    if "firm_ids" not in products:
+        raise InputError(f"supply: products has no column `firm_ids`, which says who sets which price. {suggestion('firm_ids', products)}")
+    check_complete(products, "firm_ids", market_ids)
+
+
+def check_supply(X3, formula, prices_matter):
+    """Costs depend on no price, and firms have something to gain from a price."""
+    if not X3.names:
+        raise InputError(f"supply={formula!r} has no columns. Give at least a constant: '1'.")
+    if X3.endogenous.any():
+        raise InputError(f"supply={formula!r} uses `prices`. Costs explain prices, not the other way round: take prices out.")
+    if not prices_matter:
+        raise InputError("supply: utility does not depend on `prices`, so firms have no optimal price; put prices into linear or random.")
+
+
+def cost_bounds(bounds, log_costs):
+    """(low, high) with None where there is none."""
+    if bounds is None:
+        return None, None
+    try:
+        low, high = bounds
+        numbers = [float(value) for value in (low, high) if value is not None]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"cost_bounds={bounds!r} must be (low, high), with None where there is no bound, as in (0.001, None).") from error
+    if len(numbers) == 2 and not numbers[0] < numbers[1]:
+        raise InputError(f"cost_bounds={bounds!r}: the lower bound must be below the upper one.")
+    if log_costs and low is not None and not low > 0:
+        raise InputError(f"cost_bounds={bounds!r}: with log_costs the lower bound must be positive, such as 0.001, for zero has no logarithm.")
+    return low, high
+
+
+def searched_beta(beta, names, searched, supply):
+    """Starting values (Q,) of linear parameters that must be searched, from a dict by column."""
+    needed = [names[k] for k in searched]
+    if not supply and beta is not None:
+        raise InputError("beta gives starting values of linear parameters that are searched, and without supply=... none is: they have a formula.")
+    beta = dict(beta or {})
+    unknown = [name for name in beta if name not in needed]
+    if unknown:
+        raise InputError(f"beta: `{unknown[0]}` is not searched. " + (f"Those searched, because margins depend on them, are {listing(needed)}." if needed else
+                         "No column of linear has prices in it, so none is."))
+    missing = [name for name in needed if name not in beta]
+    if missing:
+        raise InputError(f"With a supply side the coefficient of `{missing[0]}` must be searched, since margins depend on it: give a starting value, "
+                         f"beta={{'{missing[0]}': -2.0}}.")
+    values = np.array([beta[name] for name in needed], float)
+    if not np.isfinite(values).all():
+        raise InputError(f"beta={beta!r} has a starting value that is not finite.")
+    return values
+
+
+def check_costs_at_start(solved, market_ids):
+    """At the starting values every marginal cost has a logarithm."""
+    bad = ~(solved.costs > 0)
+    if bad.any() and not len(solved.failed):
+        raise InputError(f"log_costs: at the given parameters margins exceed prices, so that marginal costs are not positive, for {bad.sum()} of {len(bad)} "
+                         f"products, in market(s) {listing(market_ids[bad].unique())}. Demand is too inelastic there: take a price coefficient further from "
+                         "zero, or set a bound, cost_bounds=(0.001, None), and the estimates will say how many costs are at it.")

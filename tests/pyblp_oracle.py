@@ -31,6 +31,15 @@ def autos(products, agents):
                          pyblp.Formulation("0 + I(1 / income)"), agents)
 
 
+def autos_with_supply(products, agents):
+    """PyBLP's automobile tutorial, demand and supply."""
+    formulas = ("1 + hpwt + air + mpd + space", "1 + prices + hpwt + air + mpd + space", "1 + log(hpwt) + air + log(mpg) + log(space) + trend")
+    return pyblp.Problem(tuple(map(pyblp.Formulation, formulas)), products, pyblp.Formulation("0 + I(1 / income)"), agents, costs_type="log")
+
+
+AUTOS_OPTIONS = {"costs_bounds": (0.001, None), "W_type": "clustered", "se_type": "clustered"}
+
+
 def count_evaluations(problem, solve):
     """How often PyBLP computes the objective in one call of `solve`: `return` as a search computes it more than once."""
     original, calls = problem._compute_progress, []

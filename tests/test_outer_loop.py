@@ -37,7 +37,7 @@ def objective_of(problem, sigma, pi):
     """The concentrated objective with first-step weights, and its start."""
     free = problem.theta2(sigma, pi)
     moment_map = concentrate(problem.X1, problem.Z, weighting_2sls(problem.Z))[1]
-    return Objective(free, problem.blocks, moment_map, Progress(False)), free.start
+    return Objective(problem.solver(free), moment_map, Progress(False)), free.start
 
 
 # Parameters ----------------------------------------------------------------------------------------------------------------
@@ -263,7 +263,8 @@ def test_two_steps_use_the_efficient_weights_of_the_first(simulated, found):
 
 def test_extra_starts_and_the_given_one_compete(simulated, found):
     free = Theta2(found.free.Gamma, found.free.rows, found.free.columns)
-    fit = gmm_steps(simulated.X1, simulated.Z, simulated.blocks, free, 1, None, [found.theta2], progress=Progress(False))
+    fit = gmm_steps(simulated.X1, simulated.Z, simulated.N, simulated.solver(free), free.start, 1, None, extra_starts=[found.theta2],
+                    progress=Progress(False))
     assert len(fit.starts) == 2
     assert_allclose(fit.theta2, found.theta2, rtol=1e-6)
 

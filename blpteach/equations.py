@@ -1,0 +1,58 @@
+"""The linear equations of Step 3 as one: demand alone, or demand above supply.
+
+With a supply side `delta = X1 beta + xi` and `c~ = X3 gamma + omega` are stacked, block-diagonal in regressors and instruments, so that
+the estimator of one equation is the estimator of both.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import block_diag
+
+from .gmm import contribution_covariance
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Regressors and instruments of one or two equations of N products.
+
+    Attributes
+    ----------
+    X : array (N, K1) or (2N, K1 + K3)
+        Without the columns whose parameters are searched.
+    Z : array (N, M) or (2N, MD + MS)
+    N : int
+    parts : list of arrays (N, M)
+        Instruments of each equation.
+    """
+    X: np.ndarray
+    Z: np.ndarray
+    N: int
+    parts: list
+
+    @classmethod
+    def of(cls, problem, free):
+        """Those of a problem, with the linear parameters that `free` does not search."""
+        X1 = np.delete(problem.X1, free.searched, axis=1)
+        if problem.costs is None:
+            return cls(X1, problem.Z, problem.N, [problem.Z])
+        return cls(block_diag(X1, problem.costs.X3), block_diag(problem.Z, problem.costs.ZS), problem.N, [problem.Z, problem.costs.ZS])
+
+    def moment_covariance(self, unobservables, kind, clusters, center):
+        """S (M, M) of all moments (3.7); unadjusted, `cov(xi, omega)` times the products of instruments.
+
+        Parameters
+        ----------
+        unobservables : array (N,) or (2N,)
+        kind, clusters, center
+            As in `gmm.moment_covariance`.
+
+        Returns
+        -------
+        array (M, M)
+        """
+        left = unobservables.reshape(len(self.parts), self.N)   # xi, omega
+        if kind == "unadjusted":
+            covariance = np.atleast_2d(np.cov(left, bias=True))
+            return np.block([[covariance[a, b] * Za.T @ Zb / self.N for b, Zb in enumerate(self.parts)] for a, Za in enumerate(self.parts)])
+        contributions = np.hstack([Z * u[:, None] for Z, u in zip(self.parts, left)])
+        return contribution_covariance(contributions, kind, clusters, center)

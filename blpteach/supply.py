@@ -1,0 +1,188 @@
+"""Supply: what prices say about costs, and what costs say about demand.
+
+Firms set prices, so the margins of Step 5 give marginal costs, and costs have characteristics and an unobservable of their own:
+`c = X3 gamma + omega`, or the same in logs. Both unobservables are orthogonal to instruments, and both depend on theta2: delta
+through Step 2, costs through the margins. Leading axes `...` are markets.
+"""
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .inversion import delta_jacobian, invert_shares
+from .post_estimation import margins, price_coefficients, share_jacobian
+from .utility import buyers, choice_probabilities, taste_deviations
+
+
+# One market, or a stack ----------------------------------------------------------------------------------------------------
+
+def margin_jacobian(P, weights, alpha, eta, ownership, slopes):
+    """How margins move with parameters while shares stay put (9.3): `d eta = -(H * D')^-1 (H * dD') eta`.
+
+    It follows from `(H * D') eta = -s` (5.6), whose right side are data. `dD` is total: theta2 moves alpha and, with delta adjusting,
+    every choice probability.
+
+    Parameters
+    ----------
+    P : array (..., J, I)
+        Choice probabilities.
+    weights : array (..., I)
+    alpha : array (..., J, I)
+    eta : array (..., J)
+        From `post_estimation.margins`.
+    ownership : array (..., J, J)
+    slopes : iterable of (array (..., J, I), array (..., J, I))
+        For each parameter the total derivatives of utilities V and of alpha.
+
+    Returns
+    -------
+    array (..., J, H)
+        One column for each parameter.
+
+    Examples
+    --------
+    >>> P, one = np.array([[0.2]]), np.ones((1, 1))             # logit: eta = 1 / (-alpha (1 - s)), so d eta / d alpha = eta / -alpha
+    >>> margin_jacobian(P, np.ones(1), -2 * one, np.array([0.625]), one, [(0 * one, one)])
+    array([[0.3125]])
+    """
+    H_eta = ownership * eta[..., None, :]                       # (..., J, J)
+    own = np.diagonal(H_eta, axis1=-2, axis2=-1)[..., None]     # (..., J, 1)
+    a, beside = weights[..., None, :] * alpha * P, own - H_eta @ P           # (..., J, I)
+    moved = []
+    for dV, dalpha in slopes:
+        dP = P * (dV - (P * dV).sum(-2, keepdims=True))         # (..., J, I)
+        da = weights[..., None, :] * (dalpha * P + alpha * dP)
+        moved.append((da * beside - a * (H_eta @ dP)).sum(-1))  # (H * dD') eta  (..., J)
+    D = share_jacobian(P, weights, alpha)
+    return -np.linalg.solve(ownership * D.mT, np.stack(moved, -1))
+
+
+# All markets ---------------------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class CostModel:
+    """How marginal costs depend on characteristics.
+
+    Attributes
+    ----------
+    X3 : array (N, K3)
+    ZS : array (N, MS)
+        Instruments of the cost equation, X3 included.
+    log : bool
+        Whether `log c`, not c, is linear in X3.
+    bounds : (float or None, float or None)
+        Costs outside are set to the bound, and counted.
+    """
+    X3: np.ndarray
+    ZS: np.ndarray
+    log: bool
+    bounds: tuple
+
+    def transform(self, costs):
+        """`c~` (9.2), which is c or log c, its derivative in c, and which costs were outside the bounds; NaN for the log of what is not positive."""
+        low, high = (-np.inf if self.bounds[0] is None else self.bounds[0]), (np.inf if self.bounds[1] is None else self.bounds[1])
+        clipped = (costs < low) | (costs > high)
+        inside = np.clip(costs, low, high)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values, slope = (np.log(inside), 1 / inside) if self.log else (inside, np.ones_like(inside))
+        return np.where(np.isfinite(values), values, np.nan), np.where(clipped, 0, slope), clipped
+
+
+@dataclass(frozen=True)
+class DemandAndSupply:
+    """delta and costs of all products, and how they move with theta2.
+
+    Attributes
+    ----------
+    delta : array (N,)
+    delta_jacobian : array (N, P)
+    costs, tilde_costs : arrays (N,)
+        Marginal costs, and what the cost equation explains: costs within bounds, or their logs.
+    tilde_costs_jacobian : array (N, P)
+    explained : array (N,)
+        delta less what the searched linear parameters explain.
+    explained_jacobian : array (N, P)
+    clipped : bool array (N,)
+        Costs outside their bounds.
+    failed : int array
+        Markets whose shares could not be inverted.
+    """
+    delta: np.ndarray
+    delta_jacobian: np.ndarray
+    costs: np.ndarray
+    tilde_costs: np.ndarray
+    tilde_costs_jacobian: np.ndarray
+    explained: np.ndarray
+    explained_jacobian: np.ndarray
+    clipped: np.ndarray
+    failed: np.ndarray
+
+    @cached_property
+    def values(self):
+        """What the two linear equations explain, one above the other (2N,)."""
+        return np.r_[self.explained, self.tilde_costs]
+
+    @cached_property
+    def jacobian(self):
+        """Its derivative (2N, P)."""
+        return np.vstack([self.explained_jacobian, self.tilde_costs_jacobian])
+
+    @property
+    def usable(self):
+        return not len(self.failed) and bool(np.isfinite(self.values).all())
+
+
+def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices, ownership, model):
+    """Steps 1 and 2 and the first-order conditions in all markets (9.1): delta, costs `p - eta`, and their Jacobians.
+
+    Parameters
+    ----------
+    theta2 : array (P,)
+        Free elements of Gamma, then the linear parameters that are searched.
+    free : outer_loop.Theta2
+    blocks : list of Block
+    X1 : array (N, K1)
+        After absorption.
+    X1_slope, X2_slope : arrays (N, K1), (N, K2)
+        Derivatives of characteristics in price.
+    prices : array (N,)
+    ownership : list of arrays (B, J, J)
+        One for each block.
+    model : CostModel
+
+    Returns
+    -------
+    DemandAndSupply
+    """
+    N, P_count, Gamma, beta = len(prices), len(theta2), free.matrix(theta2), free.linear(theta2, X1.shape[1])
+    delta, jacobian, eta, eta_jacobian, failed = np.empty(N), np.zeros((N, P_count)), np.empty(N), np.zeros((N, P_count)), []
+    count = len(free.rows)
+    for block, H in zip(blocks, ownership):
+        mu = taste_deviations(block.X2, block.tastes, Gamma)    # (B, J, I)
+        inversion = invert_shares(block.shares, mu, block.weights)
+        failed.extend(block.markets[~inversion.converged])
+        if failed:
+            continue
+        P = choice_probabilities(inversion.delta, mu)
+        alpha = price_coefficients(X1_slope[block.index], beta, X2_slope[block.index], Gamma, block.tastes)
+        here = delta_jacobian(P, buyers(P, block.weights), block.X2, block.tastes, free.rows, free.columns)
+        margin = margins(block.shares, share_jacobian(P, block.weights, alpha), H)
+        delta[block.index], eta[block.index] = inversion.delta, margin
+        jacobian[block.index, :count] = here
+        slopes = utility_slopes(block, here, free, X1_slope[block.index], X2_slope[block.index])
+        eta_jacobian[block.index] = margin_jacobian(P, block.weights, alpha, margin, H, slopes)
+    explained_jacobian = jacobian.copy()
+    explained_jacobian[:, count:] = -X1[:, free.searched]
+    tilde, slope, clipped = model.transform(prices - eta)
+    return DemandAndSupply(delta, jacobian, prices - eta, tilde, -slope[:, None] * eta_jacobian, delta - X1 @ beta, explained_jacobian, clipped,
+                           np.array(failed, int))
+
+
+def utility_slopes(block, delta_slope, free, X1_slope, X2_slope):
+    """Total derivatives of utilities and of alpha (..., J, I) in each parameter: elements of Gamma first, searched linear ones after."""
+    for column, (k, l) in enumerate(zip(free.rows, free.columns)):
+        v = block.tastes[..., None, :, l]                       # (..., 1, I)
+        yield delta_slope[..., column, None] + block.X2[..., k, None] * v, X2_slope[..., k, None] * v
+    for k in free.searched:
+        still = np.zeros(block.tastes.shape[:-2] + (block.X2.shape[-2], block.tastes.shape[-2]))
+        yield still, still + X1_slope[..., k, None]

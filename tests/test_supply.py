@@ -1,0 +1,233 @@
+"""Supply: costs from first-order conditions, derivatives, joint estimation, PyBLP's automobiles, and refusals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import blpteach
+from blpteach import InputError, Problem, Truth, simulate
+from blpteach.supply import CostModel, margin_jacobian
+
+import pyblp_oracle as oracle
+from economies import differences, random_market
+
+TRUTH = Truth()
+REFERENCE = json.loads((Path(__file__).parent / "reference" / "autos_optimum.json").read_text(encoding="utf-8"))
+CARS = {"linear": "1 + hpwt + air + mpd + space", "random": "1 + prices + hpwt + air + mpd + space", "demographics": "0 + I(1 / income)",
+        "supply": "1 + log(hpwt) + air + log(mpg) + log(space) + trend", "log_costs": True, "cost_bounds": (0.001, None), "clusters": "clustering_ids"}
+ROWS = [0, 2, 3, 4, 5]                                          # characteristics with nodes: sigma is 6 x 5
+SIGMA = oracle.AUTOS_SIGMA[:, ROWS]
+MADE = {"linear": "1 + prices + x + group", "random": "0 + prices + x + group", "demographics": "0 + income", "supply": "1 + x + group + w0 + w1"}
+START = {"sigma": TRUTH.sigma_matrix / 2, "pi": TRUTH.pi_matrix / 2, "beta": {"prices": -1.5}}
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return simulate(T=60, seed=3)
+
+
+@pytest.fixture(scope="module")
+def made(tables):
+    products, agents = tables
+    shifters = products[["w0", "w1"]]
+    return Problem(products.assign(**{f"supply_instruments{k}": products[f"demand_instruments{k}"] for k in range(4, 9)}, **shifters), agents, **MADE)
+
+
+@pytest.fixture(scope="module")
+def cars():
+    return Problem(*blpteach.load_autos(), **CARS)
+
+
+# Derivatives ---------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("seed", range(4))
+def test_margin_jacobian_restated_by_loops(seed):
+    """One parameter that moves utilities and alpha in any direction; the share Jacobian is written out type by type."""
+    e = random_market(seed, J=4, I=6)
+    rng = np.random.default_rng(seed)
+    alpha, ownership = -rng.uniform(0.5, 2, (4, 6)), rng.uniform(0, 1, (4, 4)) + np.eye(4)
+    dV, dalpha = rng.normal(size=(2, 4, 6))
+    shares = blpteach.market_shares(e.delta, e.mu, e.weights)
+
+    def eta(step):
+        P = blpteach.choice_probabilities(e.delta, e.mu + step * dV)
+        a = alpha + step * dalpha
+        D = sum(w * np.diag(a[:, i] * P[:, i]) - w * np.outer(P[:, i], a[:, i] * P[:, i]) for i, w in enumerate(e.weights))
+        return np.linalg.solve(-ownership * D.T, shares)        # observed shares stay
+    P = blpteach.choice_probabilities(e.delta, e.mu)
+    found = margin_jacobian(P, e.weights, alpha, eta(0), ownership, [(dV, dalpha), (0 * dV, dalpha)])
+    assert_allclose(found[:, 0], (eta(1e-6) - eta(-1e-6)) / 2e-6, rtol=1e-6, atol=1e-7)
+    assert found.shape == (4, 2)
+
+
+def test_costs_and_their_derivatives_by_finite_differences(made):
+    free = made.theta2(**START)
+    solve, at = made.solver(free), free.start * 1.1
+    assert_allclose(solve(at).jacobian, differences(lambda theta2: solve(theta2).values, at), rtol=1e-5, atol=1e-6)
+    assert made.theta2_names(free)[-1] == "beta[prices]" and len(at) == 4
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("initial_update", [False, True])
+def test_gradient_of_the_joint_objective(tables, log, initial_update):
+    products, agents = tables
+    problem = Problem(products, agents, **MADE, log_costs=log, cost_bounds=(1.3, 4) if log else None)
+    free = problem.theta2(**START)
+    found = problem.evaluate(**START, initial_update=False)
+    assert found.clipped_costs.any() == log
+
+    def q(theta2):
+        return problem.evaluate(np.diag([0, *theta2[:2]]), [[theta2[2]], [0], [0]], beta={"prices": theta2[3]}).objective
+    assert_allclose(found.gradient, differences(q, free.start, 1e-6), rtol=2e-4, atol=1e-3)
+
+
+# Costs ---------------------------------------------------------------------------------------------------------------------
+
+def test_costs_of_a_simulated_equilibrium_are_the_true_ones(made):
+    """Prices solve Bertrand-Nash under the true costs, so at the true parameters the first-order conditions give them back."""
+    found = made.evaluate(TRUTH.sigma_matrix, TRUTH.pi_matrix, beta={"prices": TRUTH.beta[1]})
+    assert_allclose(found.costs(), made.products["costs"], rtol=1e-10, atol=1e-10)
+    assert_allclose(found.omega + made.costs.X3 @ found.gamma, made.products["costs"], rtol=1e-10, atol=1e-10)
+
+
+def test_bounds_are_counted_and_stop_derivatives():
+    model = CostModel(None, None, True, (0.5, 2.0))
+    values, slope, clipped = model.transform(np.array([-1.0, 1.0, 3.0]))
+    assert_allclose(values, np.log([0.5, 1, 2])), assert_allclose(slope, [0, 1, 0])
+    assert clipped.tolist() == [True, False, True]
+    values, _, clipped = CostModel(None, None, True, (None, None)).transform(np.array([-1.0, 1.0]))
+    assert np.isnan(values[0]) and not clipped.any()
+
+
+def test_costs_without_a_logarithm_are_refused_or_bounded(tables):
+    """At a price coefficient near zero margins exceed prices."""
+    products, agents = tables
+    start = {**START, "beta": {"prices": -0.9}}
+    with pytest.raises(InputError, match=r"cost_bounds=\(0.001, None\)"):
+        Problem(products, agents, **MADE, log_costs=True).evaluate(**start)
+    found = Problem(products, agents, **MADE, log_costs=True, cost_bounds=(0.001, None)).evaluate(**start)
+    assert found.clipped_costs.sum() == (found.costs() < 0.001).sum() > 0
+    assert f"marginal costs of {found.clipped_costs.sum()} of {len(products)} products were set to their bounds" in repr(found)
+
+
+# Estimation ----------------------------------------------------------------------------------------------------------------
+
+def test_the_truth_is_recovered_and_supply_helps(made, tables):
+    """Over three samples every parameter is within four standard errors, and costs sharpen the price coefficient."""
+    demand_alone = Problem(*tables, linear=MADE["linear"], random=MADE["random"], demographics=MADE["demographics"])
+    both, alone = made.estimate(**START), demand_alone.estimate(START["sigma"], START["pi"])
+    truth = {"beta": TRUTH.beta, "gamma": TRUTH.gamma}
+    for name, values in truth.items():
+        assert (abs(getattr(both, name) - values) < 4 * getattr(both, f"{name}_se")).all(), name
+    assert abs(both.sigma[2, 2] - 2) < 4 * both.sigma_se[2, 2]
+    assert both.beta_se[1] < alone.beta_se[1] and both.converged
+    assert list(both.to_frame().index) == [f"beta[{n}]" for n in ("1", "prices", "x", "group")] + \
+        ["sigma[x, nodes1]", "sigma[group, nodes2]", "pi[prices, income]"] + [f"gamma[{n}]" for n in ("1", "x", "group", "w0", "w1")]
+
+
+def test_moments_and_standard_errors_restated(made):
+    """The sandwich of both equations from its definition, with the joint Jacobian by finite differences."""
+    found = made.estimate(**START)
+    Z, ZS, X1, X3, N = made.Z, made.costs.ZS, made.X1, made.costs.X3, made.N
+    free, K = made.theta2(**START), made.K1
+
+    def g(parameters):
+        theta2, beta, gamma = parameters[:4], np.insert(parameters[4:4 + K - 1], 1, parameters[3]), parameters[4 + K - 1:]
+        here = made.solver(free)(theta2)
+        return np.r_[Z.T @ (here.delta - X1 @ beta), ZS.T @ (here.tilde_costs - X3 @ gamma)] / N
+    point = np.r_[found.theta2, np.delete(found.beta, 1), found.gamma]
+    G = differences(g, point)
+    contributions = np.hstack([Z * found.xi[:, None], ZS * found.omega[:, None]])
+    S = np.cov(contributions.T, bias=True)
+    bread = np.linalg.inv(G.T @ found.W @ G)
+    covariance = bread @ G.T @ found.W @ S @ found.W @ G @ bread / N
+    assert_allclose(found.objective, N * g(point) @ found.W @ g(point), rtol=1e-8)
+    assert_allclose(np.r_[found.beta_se[1], np.delete(found.beta_se, 1), found.gamma_se], np.sqrt(np.diag(covariance))[3:], rtol=1e-4)
+
+
+def test_unadjusted_covariance_has_both_equations(made):
+    found = made.evaluate(**START, errors="unadjusted")
+    Z = [made.Z, made.costs.ZS]
+    moments = np.cov(np.stack([found.xi, found.omega]), bias=True)
+    for a, rows in enumerate((slice(0, made.M), slice(made.M, None))):
+        for b, columns in enumerate((slice(0, made.M), slice(made.M, None))):
+            assert_allclose(found.S[rows, columns], moments[a, b] * Z[a].T @ Z[b] / made.N, rtol=1e-10)
+
+
+def test_supply_moments_alone_cannot_break_the_demand_only_results(made, tables):
+    """delta, xi and beta at fixed parameters don't depend on the supply side with first-step weights and a searched price coefficient."""
+    alone = Problem(*tables, linear=MADE["linear"], random=MADE["random"], demographics=MADE["demographics"]).evaluate(START["sigma"], START["pi"])
+    both = made.evaluate(**{**START, "beta": {"prices": alone.beta[1]}})
+    assert_allclose(both.delta, alone.delta, rtol=1e-12), assert_allclose(both.beta, alone.beta, rtol=1e-8)
+
+
+# PyBLP ---------------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"initial_update": True}, {"initial_update": True, "steps": 2}], ids=["one step", "updated", "two steps"])
+def test_automobiles_at_the_tutorials_start(cars, options):
+    theirs = oracle.autos_with_supply(*blpteach.load_autos()).solve(
+        oracle.AUTOS_SIGMA, oracle.AUTOS_PI, method=f"{options.get('steps', 1)}s", initial_update=options.get("initial_update", False),
+        **oracle.AUTOS_OPTIONS, **oracle.STAY, **oracle.TIGHT)
+    ours = cars.evaluate(SIGMA, oracle.AUTOS_PI, **options)
+    for name in ("objective", "delta", "xi", "omega", "beta", "beta_se", "gamma", "gamma_se", "gradient"):
+        expected = np.ravel(getattr(theirs, name))
+        assert_allclose(getattr(ours, name), expected.item() if name == "objective" else expected, rtol=1e-7, atol=1e-7 * abs(expected).max(), err_msg=name)
+    assert_allclose(ours.sigma_se[ROWS, range(5)], np.diag(theirs.sigma_se)[ROWS], rtol=1e-7)
+    assert_allclose(ours.pi_se[1, 0], theirs.pi_se[1, 0], rtol=1e-7)
+    assert ours.clipped_costs.sum() == theirs.clipped_costs.sum() == 0
+
+
+@pytest.mark.slow
+def test_automobiles_two_step_optimum(cars):
+    ours = cars.estimate(SIGMA, oracle.AUTOS_PI, steps=2, initial_update=True, progress=False)
+    assert ours.objective == pytest.approx(REFERENCE["objective"], rel=1e-6) == pytest.approx(497.336, abs=1e-3)
+    for name in ("beta", "gamma"):
+        assert_allclose(getattr(ours, name), np.ravel(REFERENCE[name]), rtol=1e-3)
+        assert_allclose(getattr(ours, f"{name}_se"), np.ravel(REFERENCE[f"{name}_se"]), rtol=1e-2)
+    sigma, sigma_se = np.array(REFERENCE["sigma"], float), np.array(REFERENCE["sigma_se"], float)
+    assert_allclose(ours.sigma[ROWS, range(5)], np.diag(sigma)[ROWS], rtol=1e-3)
+    assert_allclose(ours.sigma_se[ROWS, range(5)], np.diag(sigma_se)[ROWS], rtol=1e-2)
+    assert_allclose(ours.pi[1, 0], REFERENCE["pi"][1][0], rtol=1e-3)
+    assert_allclose([ours.own_elasticities().mean(), ours.costs().mean(), ours.markups().mean()],
+                    [REFERENCE[f"{name}_mean"] for name in ("own_elasticity", "costs", "markups")], rtol=1e-4)
+    assert ours.converged and abs(ours.own_elasticities().mean() - -3.92763) < 1e-4
+
+
+# Refusals ------------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("change, says", [
+    ({"supply": "1 + prices"}, "Costs explain prices"), ({"supply": "0"}, "no columns"), ({"supply": "1 + shares"}, "shares"),
+    ({"supply": "1 + w9"}, "w9"), ({"supply": "1 + x + I(2 * x)"}, "same as `x`"), ({"cost_bounds": 3}, "must be (low, high)"),
+    ({"cost_bounds": (2, 1)}, "below the upper"), ({"log_costs": True, "cost_bounds": (0, None)}, "must be positive"),
+    ({"supply_instruments": ["w7"]}, "supply_instruments: products has no column `w7`"), ({"supply": None, "log_costs": True}, "log_costs is given without supply"),
+    ({"supply": None, "supply_instruments": ["w0"]}, "without supply"), ({"linear": "1 + x", "random": "0 + x"}, "no optimal price")])
+def test_refusals_of_a_problem(tables, change, says):
+    with pytest.raises(InputError) as error:
+        Problem(*tables, **{**MADE, **change, **({"demographics": None} if "linear" in change else {})})
+    assert says in str(error.value)
+
+
+def test_owners_are_needed(tables):
+    products, agents = tables
+    with pytest.raises(InputError, match="firm_ids.*who sets which price"):
+        Problem(products.drop(columns="firm_ids"), agents, **MADE)
+    with pytest.raises(InputError, match="firm_ids"):
+        Problem(products.assign(firm_ids=np.where(products.index == 3, np.nan, products["firm_ids"])), agents, **MADE)
+
+
+@pytest.mark.parametrize("beta, says", [(None, "give a starting value, beta={'prices': -2.0}"), ({"x": 1.0}, "`x` is not searched"),
+                                        ({"prices": np.inf}, "not finite"), ({"prices": -2.0, "y": 1}, "`y` is not searched")])
+def test_refusals_of_starting_values(made, beta, says):
+    with pytest.raises(InputError) as error:
+        made.estimate(START["sigma"], START["pi"], beta=beta)
+    assert says in str(error.value)
+
+
+def test_beta_without_supply_is_refused(tables):
+    problem = Problem(*tables, linear=MADE["linear"], random=MADE["random"], demographics=MADE["demographics"])
+    with pytest.raises(InputError, match="without supply"):
+        problem.evaluate(START["sigma"], START["pi"], beta={"prices": -2.0})
