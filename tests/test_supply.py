@@ -105,7 +105,7 @@ def test_bounds_are_counted_and_stop_derivatives():
 def test_costs_without_a_logarithm_are_refused_or_bounded(tables):
     """At a price coefficient near zero margins exceed prices."""
     products, agents = tables
-    start = {**START, "beta": {"prices": -0.9}}
+    start = {**START, "beta": {"prices": -0.4}}
     with pytest.raises(InputError, match=r"cost_bounds=\(0.001, None\)"):
         Problem(products, agents, **MADE, log_costs=True).evaluate(**start)
     found = Problem(products, agents, **MADE, log_costs=True, cost_bounds=(0.001, None)).evaluate(**start)
