@@ -127,6 +127,21 @@ class Estimates(Outcome):
         se[self.free.rows, self.free.columns] = self._se[:len(self.free.rows)]
         return se
 
+    def optimal_instruments(self, prices=None):
+        """Approximately optimal instruments at these estimates; `.problem` is the problem with them, to be estimated again.
+
+        Parameters
+        ----------
+        prices : array (N,), optional
+            Expected prices, as in `optimal.optimal_instruments`.
+
+        Returns
+        -------
+        optimal.OptimalInstruments
+        """
+        from .optimal import optimal_instruments
+        return optimal_instruments(self, prices)
+
     # Is it an optimum? -----------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -179,7 +179,7 @@ class Outcome:
             raise InputError(f"Step 5: firm_ids has missing values in row(s) {listing(missing)}: every product needs an owner.")
         if not self._demand.problem.prices_matter:
             raise InputError("Step 5: utility does not depend on `prices`, so firms have no optimal price; put prices into linear.")
-        return ownership_matrix(self._firm_ids[block.index])
+        return ownership_matrix(self._firm_ids[block.index], self._demand.problem.holdings)
 
     def _margins(self, block):
         P, alpha = self._choices(block)
@@ -273,7 +273,8 @@ def solve_counterfactual(demand, start, firm_ids, costs, dropped):
         mu, alpha = demand.at(block, start)
         p = start[block.index]
         delta = demand.delta[block.index]
-        found = equilibrium_prices(delta, mu, alpha, block.weights, p, costs[block.index], ownership_matrix(firm_ids[block.index]))
+        found = equilibrium_prices(delta, mu, alpha, block.weights, p, costs[block.index],
+                                   ownership_matrix(firm_ids[block.index], problem.holdings))
         prices[block.index] = found.prices
         iterations, residual = max(iterations, found.iterations), max(residual, found.residual.max())
         failed.extend(problem.market_labels[block.markets[~(found.residual <= 1e-10)]])

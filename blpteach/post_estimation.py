@@ -131,16 +131,23 @@ def diversion_ratios(P, weights, alpha):
 
 # Firms ---------------------------------------------------------------------------------------------------------------------
 
-def ownership_matrix(firm_ids):
-    """Whose profits the setter of a price looks at (5.5): `H_jl = 1` where products j and l belong to one firm.
+def ownership_matrix(firm_ids, holdings=0.0):
+    """Whose profits the setter of a price looks at (5.5): `H_jl = 1` where products j and l belong to one firm, else what is held of l.
 
     Parameters
     ----------
     firm_ids : array (..., J)
+    holdings : float, or dict from (firm, other firm) to float
+        Weight that a firm puts on a dollar of another firm's profit: 0 is competition in prices, 1 joint monopoly, numbers between are
+        common owners or partial collusion. A dict gives single pairs, (1, 2) how firm 1 weighs firm 2; all others are 0.
 
     Returns
     -------
     array (..., J, J)
+
+    Source
+    ------
+    O'Brien and Salop (2000) for partial ownership.
 
     Examples
     --------
@@ -148,8 +155,18 @@ def ownership_matrix(firm_ids):
     array([[1., 1., 0.],
            [1., 1., 0.],
            [0., 0., 1.]])
+    >>> ownership_matrix(np.array([1, 1, 2]), {(1, 2): 0.3})
+    array([[1. , 1. , 0.3],
+           [1. , 1. , 0.3],
+           [0. , 0. , 1. ]])
     """
-    return (firm_ids[..., :, None] == firm_ids[..., None, :]).astype(float)
+    setter, other = firm_ids[..., :, None], firm_ids[..., None, :]
+    if not isinstance(holdings, dict):
+        return np.where(setter == other, 1.0, holdings)
+    H = (setter == other).astype(float)
+    for (firm, held), weight in holdings.items():
+        H = H + weight * ((setter == firm) & (other == held))
+    return H
 
 
 def margins(shares, jacobian, ownership):

@@ -58,9 +58,9 @@ class Problem:
         no logarithm are not acceptable.
     supply_instruments : list of str, optional
         Columns excluded from X3; by default all `supply_instruments*`. The columns of X3 are added.
-    ownership : function, optional
-        From the firm ids of a market (J,) to the weights (J, J) that the setter of each price puts on each profit; by default
-        `ownership_matrix`. See `partial_ownership` and `conduct`.
+    holdings : float or dict, optional
+        Weight that a firm puts on other firms' profits, as in `ownership_matrix`: 0, the default, is Bertrand-Nash, 1 joint monopoly;
+        `{(1, 2): 0.3}` for single pairs. It counts in estimation with supply and in Step 5.
     clusters : str, optional
         Column of cluster ids; then weights and standard errors are clustered unless said otherwise.
 
@@ -88,7 +88,11 @@ class Problem:
     """
 
     def __init__(self, products, agents=None, *, linear, random=None, demographics=None, absorb=None, instruments=None,
-                 integration=None, supply=None, log_costs=False, cost_bounds=None, supply_instruments=None, clusters=None):
+                 integration=None, supply=None, log_costs=False, cost_bounds=None, supply_instruments=None,
+                 holdings=0.0, clusters=None):
+        self.arguments = {"agents": agents, "linear": linear, "random": random, "demographics": demographics, "absorb": absorb,
+                          "integration": integration, "supply": supply, "log_costs": log_costs, "cost_bounds": cost_bounds,
+                          "holdings": holdings, "clusters": clusters}
         check.check_products(products)
         self.products = products = products.copy()              # what happens to the table later is of no account
         self.market_ids = products["market_ids"]
@@ -98,6 +102,7 @@ class Problem:
         check.check_shares(products["shares"], self.market_ids)
         self.N, self.T = len(products), len(self.market_labels)
         self.formulas = {"linear": linear, "random": random, "demographics": demographics, "absorb": absorb}
+        self.holdings = check.holdings(holdings, products)
         self._read_characteristics(linear, random)
         self._read_instruments(instruments)
         self._absorb(absorb)
@@ -161,8 +166,8 @@ class Problem:
         check.check_not_collinear(X3.values, X3.names, "supply")
         check.check_not_collinear(ZS, self.ZS_names, "supply_instruments (with the columns of supply)")
         self.costs = CostModel(X3.values, ZS, bool(log_costs), check.cost_bounds(cost_bounds, log_costs))
-        firms = pd.factorize(self.products["firm_ids"])[0]
-        self.ownership = [ownership_matrix(firms[block.index]) for block in self.blocks]
+        firms = self.products["firm_ids"].to_numpy()
+        self.ownership = [ownership_matrix(firms[block.index], self.holdings) for block in self.blocks]
 
     def _read_clusters(self, clusters):
         self.clusters = None
@@ -312,12 +317,36 @@ class Problem:
                         initial_update, extra, search, options, progress)
         return Estimates(self, free, equations, fit, errors, covariance, searched=search is not stay)
 
-    def solver(self, free):
-        """The function from theta2 (P,) to what the linear equations explain: delta, and with a supply side costs."""
+    def solver(self, free, blocks=None, prices=None, X1=None):
+        """The function from theta2 (P,) to what the linear equations explain: delta, and with a supply side costs.
+
+        Other blocks, prices and X1 than those of the data are for other points than the data.
+        """
+        blocks = self.blocks if blocks is None else blocks
         if self.costs is None:
-            return partial(solve_delta, free=free, blocks=self.blocks, N=self.N)
-        return partial(solve_demand_and_supply, free=free, blocks=self.blocks, X1=self.linear.values, X1_slope=self.linear.price_slope,
-                       X2_slope=self.X2.price_slope, prices=self.prices, ownership=self.ownership, model=self.costs)
+            return partial(solve_delta, free=free, blocks=blocks, N=self.N)
+        return partial(solve_demand_and_supply, free=free, blocks=blocks, X1=self.linear.values if X1 is None else X1,
+                       X1_slope=self.linear.price_slope, X2_slope=self.X2.price_slope, prices=self.prices if prices is None else prices,
+                       ownership=self.ownership, model=self.costs)
+
+    def with_instruments(self, demand, supply=None):
+        """The same problem with other excluded instruments.
+
+        Parameters
+        ----------
+        demand, supply : DataFrames (N, M)
+            By the rows of the products table.
+
+        Returns
+        -------
+        Problem
+        """
+        tables = [table for table in (demand, supply) if table is not None]
+        renamed = [table.set_axis([f"{name} ({which})" if len(tables) == 2 else name for name in table.columns], axis=1)
+                   for table, which in zip(tables, ("demand", "supply"))]
+        products = pd.concat([self.products, *renamed], axis=1)
+        names = [list(table.columns) for table in renamed]
+        return Problem(products, **self.arguments, instruments=names[0], supply_instruments=names[1] if supply is not None else None)
 
     def theta2(self, sigma=None, pi=None, beta=None):
         """Starting values as `Theta2`: the free elements in PyBLP's order, sigma by rows, then pi by rows, then searched linear ones."""

@@ -258,3 +258,22 @@ def check_costs_at_start(solved, market_ids):
         raise InputError(f"log_costs: at the given parameters margins exceed prices, so that marginal costs are not positive, for {bad.sum()} of {len(bad)} "
                          f"products, in market(s) {listing(market_ids[bad].unique())}. Demand is too inelastic there: take a price coefficient further from "
                          "zero, or set a bound, cost_bounds=(0.001, None), and the estimates will say how many costs are at it.")
+
+
+def holdings(values, products):
+    """A weight between 0 and 1, or a dict of them for pairs of firms that exist."""
+    pairs = values if isinstance(values, dict) else {None: values}
+    for pair, weight in pairs.items():
+        if isinstance(weight, (bool, str)) or not isinstance(weight, (int, float, np.number)) or not 0 <= weight <= 1:
+            raise InputError(f"holdings={values!r}: weights on other firms' profits are numbers from 0 (competition) to 1 (joint monopoly).")
+        if pair is None:
+            continue
+        if not (isinstance(pair, tuple) and len(pair) == 2):
+            raise InputError(f"holdings={values!r}: keys are pairs (firm, other firm), as in {{(1, 2): 0.3}}.")
+        firms = set(products["firm_ids"]) if "firm_ids" in products else set()
+        unknown = [firm for firm in pair if firm not in firms]
+        if unknown:
+            raise InputError(f"holdings={values!r}: there is no firm {unknown[0]!r}. Firms are {listing(sorted(firms, key=str), 12)}.")
+        if pair[0] == pair[1]:
+            raise InputError(f"holdings={values!r}: {pair!r} is one firm, whose own profit has weight 1.")
+    return values

@@ -231,3 +231,42 @@ def test_beta_without_supply_is_refused(tables):
     problem = Problem(*tables, linear=MADE["linear"], random=MADE["random"], demographics=MADE["demographics"])
     with pytest.raises(InputError, match="without supply"):
         problem.evaluate(START["sigma"], START["pi"], beta={"prices": -2.0})
+
+
+# Conduct -------------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("holdings", [0.0, 0.4, 1.0, {(0, 1): 0.3, (2, 3): 1}])
+def test_ownership_by_loops(holdings):
+    firms = np.array([0, 1, 1, 2, 3])
+    H = blpteach.ownership_matrix(firms, holdings)
+    for j, setter in enumerate(firms):
+        for l, other in enumerate(firms):
+            weight = holdings.get((setter, other), 0) if isinstance(holdings, dict) else holdings
+            assert H[j, l] == (1 if setter == other else weight)
+
+
+def test_conduct_moves_costs_and_mergers(tables):
+    """Joint monopoly is what a merger of all firms would be; more weight on rivals means larger margins and lower implied costs."""
+    products, agents = tables
+    model = {name: MADE[name] for name in ("linear", "random", "demographics")}
+    costs = {w: Problem(products, agents, **model, holdings=w).evaluate(START["sigma"], START["pi"]).costs() for w in (0.0, 0.5, 1.0)}
+    assert (costs[1.0] < costs[0.5]).all() and (costs[0.5] < costs[0.0]).all()
+    one_firm = Problem(products.assign(firm_ids=0), agents, **model).evaluate(START["sigma"], START["pi"]).costs()
+    assert_allclose(costs[1.0], one_firm, rtol=1e-10)
+    joint = Problem(products, agents, **model, holdings=1.0).evaluate(START["sigma"], START["pi"])
+    assert_allclose(joint.merger_prices({1: 0}), products["prices"], rtol=1e-8)      # they priced jointly before
+
+
+def test_holdings_count_in_joint_estimation(tables):
+    products, agents = tables
+    together = Problem(products, agents, **MADE, holdings=1.0).evaluate(**START)
+    merged = Problem(products.assign(firm_ids=7), agents, **MADE).evaluate(**START)
+    assert_allclose(together.gamma, merged.gamma, rtol=1e-10)
+
+
+@pytest.mark.parametrize("holdings, says", [(1.5, "from 0"), ("all", "from 0"), ({1: 0.3}, "pairs"), ({(0, 99): 0.3}, "no firm 99"), ({(1, 1): 0.3}, "one firm"),
+                                            ({(0, 1): -1}, "from 0"), (np.nan, "from 0")])
+def test_refusals_of_holdings(tables, holdings, says):
+    with pytest.raises(InputError) as error:
+        Problem(*tables, **MADE, holdings=holdings)
+    assert says in str(error.value)

@@ -1,0 +1,91 @@
+"""Approximately optimal instruments: how xi moves with the parameters, in expectation.
+
+Chamberlain (1987): given conditional moment restrictions, the best instruments are the expected derivatives of the unobservables in the
+parameters, weighted by the inverse of their covariance. The derivatives depend on xi through prices and shares, so that they are evaluated
+where both unobservables are at their mean of zero.
+"""
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from .outcome import solve_counterfactual
+from .utility import market_shares
+
+
+@dataclass(frozen=True)
+class OptimalInstruments:
+    """Approximately optimal instruments, and what they were computed from.
+
+    Attributes
+    ----------
+    demand : DataFrame (N, P), or (N, P + columns of `linear` with prices) without a supply side
+        A column for each nonlinear parameter, then the expected value of each endogenous linear characteristic.
+    supply : DataFrame (N, P) or None
+    prices, shares : arrays (N,)
+        Expected prices, and shares at these prices when xi is zero.
+    problem : Problem
+        The estimates' problem with these instruments in place of its own: as many moments as parameters without a supply side.
+    """
+    demand: pd.DataFrame
+    supply: pd.DataFrame
+    prices: np.ndarray
+    shares: np.ndarray
+    problem: object
+
+
+def optimal_instruments(estimates, prices=None):
+    """Expected derivatives of xi and omega at the estimates, where both are zero (7.4).
+
+    Parameters
+    ----------
+    estimates : Estimates
+    prices : array (N,), optional
+        Expected prices. By default the equilibrium at mean costs with a supply side, and the fitted values of the first stage without.
+
+    Returns
+    -------
+    OptimalInstruments
+
+    Source
+    ------
+    Berry, Levinsohn and Pakes (1999); Reynaert and Verboven (2014); Conlon and Gortmaker (2020), section 4.
+    """
+    problem = estimates.problem
+    demand = replace(estimates._demand, delta=estimates.delta - estimates.xi)
+    prices = expected_prices(estimates, demand) if prices is None else prices
+    shares, blocks, X1 = at_expected(problem, demand, prices)
+    solved = problem.solver(estimates.free, blocks=blocks, prices=prices, X1=X1)(estimates.theta2)
+    jacobian = solved.jacobian.reshape(-1, problem.N, len(estimates.theta2))             # (equations, N, P)
+    unobservables = [estimates.xi] if problem.costs is None else [estimates.xi, estimates.omega]
+    weighted = np.tensordot(np.linalg.inv(np.atleast_2d(np.cov(unobservables))), jacobian, 1)
+    names = problem.theta2_names(estimates.free)
+    index = problem.products.index
+    tables = [pd.DataFrame(values, index, [f"optimal {name}" for name in names]) for values in weighted]
+    concentrated = np.setdiff1d(np.flatnonzero(problem.linear.endogenous), estimates.free.searched)
+    expected = pd.DataFrame(X1[:, concentrated], index, [f"expected {problem.X1_names[k]}" for k in concentrated])
+    demand_table, supply_table = tables[0].join(expected), (tables[1] if len(tables) == 2 else None)
+    return OptimalInstruments(demand_table, supply_table, prices, shares, problem.with_instruments(demand_table, supply_table))
+
+
+def expected_prices(estimates, demand):
+    """Prices (N,) in expectation: the equilibrium at `c = X3 gamma`, or the fit of prices on all exogenous variables."""
+    problem = estimates.problem
+    if problem.costs is None:
+        net = problem.demean(problem.prices)
+        return problem.prices - net + problem.Z @ np.linalg.lstsq(problem.Z, net, rcond=None)[0]
+    explained = problem.costs.X3 @ estimates.gamma
+    costs = np.exp(explained) if problem.costs.log else explained
+    return solve_counterfactual(demand, problem.prices, estimates._firm_ids, costs, np.zeros(problem.N, bool)).prices
+
+
+def at_expected(problem, demand, prices):
+    """Shares (N,) at other prices, blocks with these shares and prices' characteristics, and X1 (N, K1) there."""
+    shares, change = np.empty(problem.N), (prices - problem.prices)[:, None]
+    X1, X2 = (d.values + d.price_slope * change for d in (problem.linear, problem.X2))
+    blocks = []
+    for block in problem.blocks:
+        mu, _ = demand.at(block, prices)
+        shares[block.index] = market_shares(demand.delta[block.index], mu, block.weights)
+        blocks.append(replace(block, shares=shares[block.index], X2=X2[block.index]))
+    return shares, blocks, X1

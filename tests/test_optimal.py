@@ -1,0 +1,108 @@
+"""Approximately optimal instruments: against PyBLP, by their definition, and in estimation."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import blpteach
+from blpteach import Problem, Truth, simulate
+
+import pyblp_oracle as oracle
+from economies import differences
+from test_supply import CARS, MADE, SIGMA, START
+
+TRUTH = Truth()
+DEMAND = {name: MADE[name] for name in ("linear", "random", "demographics")}
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return simulate(T=40, seed=3)
+
+
+@pytest.fixture(scope="module")
+def found(tables):
+    return Problem(*tables, **DEMAND).estimate(START["sigma"], START["pi"])
+
+
+def same_up_to_scale(ours, theirs, rtol=1e-7):
+    """Columns agree, each up to one common factor (the covariance of xi is divided by N or N - 1)."""
+    factor = (ours * theirs).sum() / (theirs**2).sum()
+    assert_allclose(ours, factor * theirs, rtol=rtol, atol=rtol * abs(theirs).max())
+    assert factor == pytest.approx(1, abs=2 / len(ours))
+
+
+def test_pyblp_agrees_on_the_demand_side(tables, found):
+    import pyblp
+    theirs = pyblp.Problem((pyblp.Formulation(DEMAND["linear"]), pyblp.Formulation(DEMAND["random"])), tables[0], pyblp.Formulation("0 + income"), tables[1])
+    theirs = theirs.solve(found.sigma, found.pi, method="1s", **oracle.STAY, **oracle.TIGHT).compute_optimal_instruments()
+    ours = found.optimal_instruments()
+    assert_allclose(ours.prices, theirs.expected_prices.ravel(), rtol=1e-9)
+    same_up_to_scale(ours.demand.to_numpy()[:, :3], theirs.demand_instruments)
+
+
+@pytest.mark.slow
+def test_pyblp_agrees_on_the_automobiles_with_supply():
+    tables = blpteach.load_autos()
+    ours = Problem(*tables, **CARS).evaluate(SIGMA, oracle.AUTOS_PI).optimal_instruments()
+    theirs = oracle.autos_with_supply(*tables).solve(oracle.AUTOS_SIGMA, oracle.AUTOS_PI, method="1s", **oracle.AUTOS_OPTIONS, **oracle.STAY, **oracle.TIGHT)
+    theirs = theirs.compute_optimal_instruments()
+    assert_allclose(ours.prices, theirs.expected_prices.ravel(), rtol=1e-8)
+    same_up_to_scale(ours.demand.to_numpy(), theirs.demand_instruments)
+    same_up_to_scale(ours.supply.to_numpy(), theirs.supply_instruments)
+
+
+def test_they_are_the_derivatives_of_delta_at_expected_shares(found):
+    """Finite differences of the inversion of the expected shares, written with the public functions alone, in one market."""
+    ours, problem = found.optimal_instruments(), found.problem
+    block = next(block[b] for block in problem.blocks for b in range(len(block.markets)) if block.markets[b] == 0)
+    rows = block.index
+    X2 = problem.X2.values[rows].copy()
+    X2[:, 0] = ours.prices[rows]                                # 0 + prices + x + group
+
+    def delta(theta2):
+        Gamma = np.array([[0, 0, 0, theta2[2]], [0, theta2[0], 0, 0], [0, 0, theta2[1], 0]])
+        return blpteach.invert_shares(ours.shares[rows], X2 @ Gamma @ block.tastes.T, block.weights).delta
+    expected = differences(delta, found.theta2) / found.xi.var(ddof=1)
+    assert_allclose(ours.demand.to_numpy()[rows, :3], expected, rtol=1e-5, atol=1e-6)
+    mean = problem.linear.values[rows] @ found.beta + found.beta[1] * (ours.prices - problem.prices)[rows]
+    assert_allclose(delta(found.theta2), mean, rtol=1e-9)       # xi is zero there
+
+
+def test_without_supply_they_identify_exactly(found):
+    """As many moments as parameters: the objective is zero, and the estimates are as close to the truth as before or closer."""
+    again = found.optimal_instruments().problem.estimate(found.sigma, found.pi)
+    assert again.objective < 1e-12 and again.problem.M == len(again.theta2) + again.problem.K1 and again.converged
+    assert again.sigma_se[2, 2] < 1.2 * found.sigma_se[2, 2]
+    assert abs(again.beta - TRUTH.beta).max() < 4 * again.beta_se.max()
+
+
+def test_expected_prices_may_be_given(found):
+    prices = np.linspace(1, 3, found.problem.N)
+    ours = found.optimal_instruments(prices=prices)
+    assert_allclose(ours.prices, prices), assert_allclose(ours.demand["expected prices"], prices)
+
+
+def test_absorbed_effects_stay_in_the_mean_utility(tables):
+    products, agents = tables
+    problem = Problem(products, agents, linear="0 + prices + x + group", absorb="firm_ids", random=DEMAND["random"], demographics=DEMAND["demographics"])
+    e = problem.evaluate(START["sigma"], START["pi"])
+    ours = e.optimal_instruments(prices=problem.prices)
+    explained = e.delta - e.xi                                  # fixed effects included
+    shares = [blpteach.market_shares(explained[block.index], e._demand.at(block, problem.prices)[0], block.weights) for block in problem.blocks]
+    for block, s in zip(problem.blocks, shares):
+        assert_allclose(ours.shares[block.index], s)
+    assert ours.problem.evaluate(START["sigma"], START["pi"]).objective < 1e-12 or ours.problem.M == len(e.theta2) + problem.K1
+
+
+def test_with_supply_both_equations_get_them(tables):
+    problem = Problem(*tables, **MADE)
+    e = problem.estimate(**START)
+    ours = e.optimal_instruments()
+    P = len(e.theta2)
+    assert ours.demand.shape == ours.supply.shape == (problem.N, P)
+    expected_costs = problem.costs.X3 @ e.gamma                 # first-order conditions hold at expected prices when unobservables are zero
+    counter = e.counterfactual(costs=expected_costs)
+    assert abs(counter.prices - ours.prices).max() > 1e-3       # xi is there, but not here
+    again = ours.problem.estimate(e.sigma, e.pi, beta={"prices": e.beta[1]})
+    assert again.converged and abs(again.beta[1] + 2) < 4 * again.beta_se[1]
