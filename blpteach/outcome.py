@@ -34,9 +34,10 @@ class Demand:
 
     def at(self, block, prices):
         """mu and alpha (..., J, I) of a block when its prices are `prices`; delta stays that of the observed prices."""
+        tastes, Gamma = self.problem.lognormal.as_tastes(block.tastes, self.Gamma)
         alpha = price_coefficients(self.problem.linear.price_slope[block.index], self.beta,
-                                   self.problem.X2.price_slope[block.index], self.Gamma, block.tastes)
-        mu = taste_deviations(block.X2, block.tastes, self.Gamma)
+                                   self.problem.X2.price_slope[block.index], Gamma, tastes)
+        mu = taste_deviations(block.X2, tastes, Gamma)
         return mu + alpha * (prices - self.prices)[block.index][..., None], alpha
 
 

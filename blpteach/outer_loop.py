@@ -10,6 +10,7 @@ from scipy.optimize import least_squares, minimize
 
 from .gmm import concentrate, weighting_matrix
 from .inversion import delta_jacobian, invert_shares
+from .lognormal import NONE
 from .progress import Progress
 from .utility import buyers, choice_probabilities, taste_deviations
 
@@ -74,7 +75,7 @@ class MeanUtilities:
         return not len(self.failed)                             # failed holds numbers of markets, and 0 is one of them
 
 
-def solve_delta(theta2, free, blocks, N):
+def solve_delta(theta2, free, blocks, N, lognormal=NONE):
     """Steps 1 and 2 in all markets (4.1): `delta(theta2)` and `d delta / d theta2`.
 
     Parameters
@@ -84,6 +85,8 @@ def solve_delta(theta2, free, blocks, N):
     blocks : list of Block
     N : int
         Products in all markets.
+    lognormal : Lognormal, optional
+        Which coefficients are lognormal.
 
     Returns
     -------
@@ -100,14 +103,14 @@ def solve_delta(theta2, free, blocks, N):
     Gamma = free.matrix(theta2)
     delta, jacobian, failed = np.empty(N), np.empty((N, len(theta2))), []
     for block in blocks:
-        mu = taste_deviations(block.X2, block.tastes, Gamma)    # (B, J, I)
+        mu = taste_deviations(block.X2, *lognormal.as_tastes(block.tastes, Gamma))       # (B, J, I)
         inversion = invert_shares(block.shares, mu, block.weights)
         delta[block.index] = inversion.delta
         failed.extend(block.markets[~inversion.converged])
         if not failed and len(theta2):
             P = choice_probabilities(inversion.delta, mu)
-            B = buyers(P, block.weights)
-            jacobian[block.index] = delta_jacobian(P, B, block.X2, block.tastes, free.rows, free.columns)
+            slopes = lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)      # (B, I, P)
+            jacobian[block.index] = delta_jacobian(P, buyers(P, block.weights), block.X2, slopes, free.rows, np.arange(len(free.rows)))
     return MeanUtilities(delta, jacobian, np.array(failed, int))
 
 

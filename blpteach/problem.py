@@ -16,6 +16,7 @@ from .formula import design
 from .equations import Equations
 from .gmm import absorb_effects
 from .integration import Rule
+from .lognormal import Lognormal
 from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, quasi_newton, random_starts, solve_delta, stay
 from .post_estimation import ownership_matrix
 from .progress import Progress
@@ -58,6 +59,10 @@ class Problem:
         no logarithm are not acceptable.
     supply_instruments : list of str, optional
         Columns excluded from X3; by default all `supply_instruments*`. The columns of X3 are added.
+    coefficients : dict, optional
+        Distributions of random coefficients other than normal, by column of `random`: `{"prices": "-lognormal"}` makes the coefficient
+        of prices `-exp(...)`, never positive; `"lognormal"` makes one that is never negative. Its location is the coefficient of a
+        constant among the demographics (`demographics="1 + ..."`); leave the column out of `linear`.
     holdings : float or dict, optional
         Weight that a firm puts on other firms' profits, as in `ownership_matrix`: 0, the default, is Bertrand-Nash, 1 joint monopoly;
         `{(1, 2): 0.3}` for single pairs. It counts in estimation with supply and in Step 5.
@@ -89,10 +94,10 @@ class Problem:
 
     def __init__(self, products, agents=None, *, linear, random=None, demographics=None, absorb=None, instruments=None,
                  integration=None, supply=None, log_costs=False, cost_bounds=None, supply_instruments=None,
-                 holdings=0.0, clusters=None):
+                 coefficients=None, holdings=0.0, clusters=None):
         self.arguments = {"agents": agents, "linear": linear, "random": random, "demographics": demographics, "absorb": absorb,
                           "integration": integration, "supply": supply, "log_costs": log_costs, "cost_bounds": cost_bounds,
-                          "holdings": holdings, "clusters": clusters}
+                          "coefficients": coefficients, "holdings": holdings, "clusters": clusters}
         check.check_products(products)
         self.products = products = products.copy()              # what happens to the table later is of no account
         self.market_ids = products["market_ids"]
@@ -104,6 +109,7 @@ class Problem:
         self.formulas = {"linear": linear, "random": random, "demographics": demographics, "absorb": absorb}
         self.holdings = check.holdings(holdings, products)
         self._read_characteristics(linear, random)
+        self.lognormal = Lognormal(*check.lognormal(coefficients, self.X2_names))
         self._read_instruments(instruments)
         self._absorb(absorb)
         self._read_clusters(clusters)
@@ -324,10 +330,10 @@ class Problem:
         """
         blocks = self.blocks if blocks is None else blocks
         if self.costs is None:
-            return partial(solve_delta, free=free, blocks=blocks, N=self.N)
+            return partial(solve_delta, free=free, blocks=blocks, N=self.N, lognormal=self.lognormal)
         return partial(solve_demand_and_supply, free=free, blocks=blocks, X1=self.linear.values if X1 is None else X1,
                        X1_slope=self.linear.price_slope, X2_slope=self.X2.price_slope, prices=self.prices if prices is None else prices,
-                       ownership=self.ownership, model=self.costs)
+                       ownership=self.ownership, model=self.costs, lognormal=self.lognormal)
 
     def with_instruments(self, demand, supply=None):
         """The same problem with other excluded instruments.

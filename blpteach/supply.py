@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from .inversion import delta_jacobian, invert_shares
+from .lognormal import NONE
 from .post_estimation import margins, price_coefficients, share_jacobian
 from .utility import buyers, choice_probabilities, taste_deviations
 
@@ -132,7 +133,8 @@ class DemandAndSupply:
         return not len(self.failed) and bool(np.isfinite(self.values).all())
 
 
-def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices, ownership, model):
+def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices, ownership, model,
+                            lognormal=NONE):
     """Steps 1 and 2 and the first-order conditions in all markets (9.1): delta, costs `p - eta`, and their Jacobians.
 
     Parameters
@@ -149,6 +151,8 @@ def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices
     ownership : list of arrays (B, J, J)
         One for each block.
     model : CostModel
+    lognormal : Lognormal, optional
+        Which coefficients are lognormal.
 
     Returns
     -------
@@ -158,18 +162,20 @@ def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices
     delta, jacobian, eta, eta_jacobian, failed = np.empty(N), np.zeros((N, P_count)), np.empty(N), np.zeros((N, P_count)), []
     count = len(free.rows)
     for block, H in zip(blocks, ownership):
-        mu = taste_deviations(block.X2, block.tastes, Gamma)    # (B, J, I)
+        tastes, linear = lognormal.as_tastes(block.tastes, Gamma)
+        mu = taste_deviations(block.X2, tastes, linear)         # (B, J, I)
         inversion = invert_shares(block.shares, mu, block.weights)
         failed.extend(block.markets[~inversion.converged])
         if failed:
             continue
         P = choice_probabilities(inversion.delta, mu)
-        alpha = price_coefficients(X1_slope[block.index], beta, X2_slope[block.index], Gamma, block.tastes)
-        here = delta_jacobian(P, buyers(P, block.weights), block.X2, block.tastes, free.rows, free.columns)
+        alpha = price_coefficients(X1_slope[block.index], beta, X2_slope[block.index], linear, tastes)
+        v = lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)               # (B, I, H)
+        here = delta_jacobian(P, buyers(P, block.weights), block.X2, v, free.rows, np.arange(count))
         margin = margins(block.shares, share_jacobian(P, block.weights, alpha), H)
         delta[block.index], eta[block.index] = inversion.delta, margin
         jacobian[block.index, :count] = here
-        slopes = utility_slopes(block, here, free, X1_slope[block.index], X2_slope[block.index])
+        slopes = utility_slopes(block.X2, v, here, free, X1_slope[block.index], X2_slope[block.index])
         eta_jacobian[block.index] = margin_jacobian(P, block.weights, alpha, margin, H, slopes)
     explained_jacobian = jacobian.copy()
     explained_jacobian[:, count:] = -X1[:, free.searched]
@@ -178,11 +184,11 @@ def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices
                            np.array(failed, int))
 
 
-def utility_slopes(block, delta_slope, free, X1_slope, X2_slope):
+def utility_slopes(X2, v, delta_slope, free, X1_slope, X2_slope):
     """Total derivatives of utilities and of alpha (..., J, I) in each parameter: elements of Gamma first, searched linear ones after."""
-    for column, (k, l) in enumerate(zip(free.rows, free.columns)):
-        v = block.tastes[..., None, :, l]                       # (..., 1, I)
-        yield delta_slope[..., column, None] + block.X2[..., k, None] * v, X2_slope[..., k, None] * v
+    for h, k in enumerate(free.rows):
+        taste = v[..., None, :, h]                              # (..., 1, I)
+        yield delta_slope[..., h, None] + X2[..., k, None] * taste, X2_slope[..., k, None] * taste
     for k in free.searched:
-        still = np.zeros(block.tastes.shape[:-2] + (block.X2.shape[-2], block.tastes.shape[-2]))
+        still = np.zeros(X2.shape[:-1] + v.shape[-2:-1])        # (..., J, I)
         yield still, still + X1_slope[..., k, None]

@@ -277,3 +277,17 @@ def holdings(values, products):
         if pair[0] == pair[1]:
             raise InputError(f"holdings={values!r}: {pair!r} is one firm, whose own profit has weight 1.")
     return values
+
+
+def lognormal(coefficients, names):
+    """Rows of Gamma (Q,) that are lognormal, and their signs (Q,)."""
+    signs = {"lognormal": 1.0, "-lognormal": -1.0}
+    if coefficients is not None and not isinstance(coefficients, dict):
+        raise InputError(f"coefficients={coefficients!r} must be a dict by column of random, as in {{'prices': '-lognormal'}}.")
+    for name, kind in (coefficients or {}).items():
+        if name not in names:
+            raise InputError(f"coefficients: `{name}` is not a column of random. Those are {listing(names, 12) or 'none'}.")
+        if kind not in signs:
+            raise InputError(f"coefficients={{{name!r}: {kind!r}}}: choose 'lognormal' (never negative) or '-lognormal' (never positive).")
+    chosen = coefficients or {}
+    return np.array([k for k, name in enumerate(names) if name in chosen], int), np.array([signs[chosen[name]] for name in names if name in chosen])
