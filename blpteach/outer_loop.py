@@ -125,11 +125,11 @@ class Objective:
         From theta2 (P,) to `MeanUtilities`, or with a supply side to `supply.DemandAndSupply`.
     moment_map : array (M, N)
         From `gmm.concentrate`; with a supply side (M, 2N).
-    progress : Progress
+    progress : Progress, optional
     """
 
-    def __init__(self, solve, moment_map, progress):
-        self.solve, self.moment_map, self.progress = solve, moment_map, progress
+    def __init__(self, solve, moment_map, progress=None):
+        self.solve, self.moment_map, self.progress = solve, moment_map, progress or Progress(False)
         self.evaluations, self.theta2 = 0, None
 
     def at(self, theta2):

@@ -7,9 +7,11 @@ import re
 import pytest
 
 import blpteach
+from blpteach.datasets import shipped
 from blpteach.notation import SYMBOLS, TERMS
 from blpteach.notebooks import lesson_cells
 
+LESSONS = sorted(path.name[:2] for path in shipped("lessons").glob("[0-9][0-9]_*.ipynb"))
 STEPS = ("utility", "inversion", "gmm", "outer_loop", "post_estimation")
 PARAMETER = re.compile(r"^(\w+(?:, \w+)*) : (?:int )?arrays? (\(.*?\))", re.MULTILINE)
 SHAPES = {name.strip(): symbol.shape for symbol in SYMBOLS for name in symbol.code.split(",") if name and symbol.shape}
@@ -55,7 +57,7 @@ def test_no_symbol_and_no_name_is_given_twice():
 @pytest.mark.parametrize("symbol", [symbol for symbol in SYMBOLS if symbol.code], ids=lambda symbol: symbol.code)
 def test_the_lesson_named_is_the_first_to_use_the_symbol(symbol):
     name = symbol.code.split(",")[0]
-    uses = [lesson for lesson in ("00", "01", "02", "03", "04", "05")
+    uses = [lesson for lesson in LESSONS
             if any(re.search(rf"`[^`]*\b{name}\b[^`]*`|^[^#]*\b{name}\b", cell["source"], re.MULTILINE) or symbol.symbol in cell["source"]
                    for cell in lesson_cells(lesson))]
     assert symbol.lesson in uses, uses
@@ -63,7 +65,7 @@ def test_the_lesson_named_is_the_first_to_use_the_symbol(symbol):
 
 def test_words_are_used_in_the_lessons_that_they_name():
     for word, meaning in TERMS.items():
-        prose = {lesson: " ".join(cell["source"] for cell in lesson_cells(lesson)).lower().replace("\n", " ").replace("**", "") for lesson in ("00", "01", "02", "03", "04", "05")}
+        prose = {lesson: " ".join(cell["source"] for cell in lesson_cells(lesson)).lower().replace("\n", " ").replace("**", "") for lesson in LESSONS}
         lessons = re.search(r"\(([^()]*\d\d[^()]*)\)$", meaning).group(1)
         for lesson in re.findall(r"\d\d", lessons):
             key = word.split(",")[0].lower()

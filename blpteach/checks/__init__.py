@@ -1,10 +1,11 @@
 """Checks of the exercises: right, or which mistake was made.
 
 `check` compares an answer with what the library computes from the data and with the outcomes of known wrong paths; `hint` and
-`solution` help on request. One module a lesson, `lesson_00` to `lesson_05`, says what each exercise's right answer and wrong paths are.
+`solution` help on request. One module a lesson, `lesson_00`, `lesson_01`, ..., says what each exercise's right answer and wrong paths are.
 """
 from functools import cache
 from importlib import import_module
+from pkgutil import iter_modules
 
 from ..errors import InputError, listing
 from ..notebooks import lesson_cells
@@ -12,7 +13,7 @@ from .functions import diagnose_function
 from .reply import Reply
 from .values import diagnose
 
-LESSONS = range(6)
+LESSONS = tuple(sorted(int(module.name[-2:]) for module in iter_modules(__path__) if module.name.startswith("lesson_")))
 failures = {}                                                   # wrong answers so far, by exercise
 hints_given = {}                                                # on request, by exercise
 

@@ -9,7 +9,6 @@ from ..examples import cereal
 from ..gmm import concentrate, moment_covariance, sandwich
 from ..outcome import Demand, Outcome
 from ..outer_loop import Objective, trust_region
-from ..progress import Progress
 from .exercise import Exercise, Mistake
 
 # What the exercises share --------------------------------------------------------------------------------------------------
@@ -49,7 +48,7 @@ def maps():
 
 def objective():
     """q as a function of theta2."""
-    return Objective(minimum().free, model()[0].blocks, maps()[1], Progress(False))
+    return Objective(model()[0].solver(minimum().free), maps()[1])
 
 
 # 4.2: Hansen's test --------------------------------------------------------------------------------------------------------

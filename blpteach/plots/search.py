@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 from ..gmm import concentrate, weighting_2sls
 from ..outcome import Demand, Outcome
 from ..outer_loop import Objective, Theta2, gauss_newton, trust_region
-from ..progress import Progress
 from ..utility import choice_probabilities
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, STYLE, THIRD, TRUTH, Picture
 
@@ -62,7 +61,7 @@ class Held:
         theta2 = start.copy()
         theta2[self.held] = values
         others = Theta2(self.free.matrix(theta2), self.free.rows[self.kept], self.free.columns[self.kept])
-        objective = Objective(others, self.problem.blocks, self.moment_map, Progress(False))
+        objective = Objective(self.problem.solver(others), self.moment_map)
         theta2[self.kept], _ = gauss_newton(objective, theta2[self.kept], ftol=tolerance, xtol=tolerance)
         return theta2, objective.value(theta2[self.kept])
 
@@ -88,7 +87,7 @@ class Held:
     def at(self, theta2):
         """The objective at theta2 (P,), evaluated, all parameters counting as free."""
         free = Theta2(self.free.matrix(theta2), self.free.rows, self.free.columns)
-        return Objective(free, self.problem.blocks, self.moment_map, Progress(False)).at(theta2)
+        return Objective(self.problem.solver(free), self.moment_map).at(theta2)
 
     def beta(self, theta2):
         """The price coefficient that belongs to theta2 (P,)."""
@@ -477,7 +476,7 @@ class Run:
 
     def __init__(self, landscape, method, begin):
         whole = Held(landscape.problem, landscape.estimates)
-        objective = Recorder(landscape.estimates.free, landscape.problem.blocks, whole.moment_map, Progress(False))
+        objective = Recorder(landscape.problem.solver(landscape.estimates.free), whole.moment_map)
         if method == "BFGS":
             objective.accepted.append(begin)
             minimize(objective.value, begin, jac=objective.gradient, method="BFGS",
