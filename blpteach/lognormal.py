@@ -25,7 +25,7 @@ class Lognormal:
         return self.signs * np.exp(tastes @ Gamma[self.rows].T)
 
     def as_tastes(self, tastes, Gamma):
-        """Tastes and Gamma that are linear and give the same utilities (4.8): each lognormal coefficient is a taste with weight one.
+        """Tastes and Gamma that are linear and give the same utilities (4.9): each lognormal coefficient is a taste with weight one.
 
         Parameters
         ----------

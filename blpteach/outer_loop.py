@@ -218,7 +218,7 @@ def trust_region(objective, start, **options):
 
 
 def quasi_newton(objective, start, **options):
-    """Minimise q by BFGS from the Gauss-Newton curvature `2 R'R` (4.7), for minima with large residuals.
+    """Minimise q by BFGS from the Gauss-Newton curvature `2 R'R` (4.8), for minima with large residuals.
 
     Where the moments can't be made small, as with many instruments that contradict each other, the part of the second derivative
     that Gauss-Newton leaves out is not small either, and its steps converge slowly. BFGS learns that part on the way.
