@@ -11,6 +11,7 @@ from .estimates import Estimates
 from .gmm import (absorb_effects, concentrate, gmm_objective, iv_gmm, moment_covariance, moment_jacobian, moments, sandwich,
                   weighting_2sls, weighting_matrix)
 from .instruments import blp_instruments, differentiation_instruments, other_market_prices
+from .identification import absorbed_tastes, conditional_F, profile
 from .integration import gauss_hermite, halton, monte_carlo, sobol
 from .inversion import contraction_rate, delta_jacobian, exp_contraction, invert_shares, log_contraction, logit_delta
 from .lecture import lecture_style
@@ -22,6 +23,7 @@ from .post_estimation import (consumer_surplus, diversion_ratios, elasticities, 
                               price_coefficients, share_jacobian)
 from .problem import Problem
 from .reading import show
+from .replication import replicate, summary
 from .simulation import Truth, simulate
 from .utility import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, market_shares, mean_utility,
                       taste_deviations)

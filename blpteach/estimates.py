@@ -142,6 +142,21 @@ class Estimates(Outcome):
         from .optimal import optimal_instruments
         return optimal_instruments(self, prices)
 
+    def profile(self, parameter, values):
+        """The objective as a function of one parameter, the others searched again; see `identification.profile`."""
+        from .identification import profile
+        return profile(self, parameter, values)
+
+    def conditional_F(self, errors=None):
+        """How strong the instruments are for each parameter that needs some; see `identification.conditional_F`."""
+        from .identification import conditional_F
+        return conditional_F(self, errors)
+
+    def absorbed_tastes(self, formula):
+        """Mean tastes of characteristics that product effects absorbed; see `identification.absorbed_tastes`."""
+        from .identification import absorbed_tastes
+        return absorbed_tastes(self, formula)
+
     # Is it an optimum? -----------------------------------------------------------------------------------------------------
 
     @cached_property

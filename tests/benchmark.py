@@ -68,6 +68,39 @@ def against_pyblp():
           f"evaluations {found['blpteach'].evaluations} and {found['PyBLP'].objective_evaluations}")
 
 
+def supply_against_pyblp():
+    """Demand and supply of the automobiles: one evaluation with gradient, and the two-step estimation."""
+    import pyblp
+    import pyblp_oracle as oracle
+
+    import blpteach
+    from test_supply import CARS, SIGMA
+    tables = blpteach.load_autos()
+    problem, theirs = blpteach.Problem(*tables, **CARS), oracle.autos_with_supply(*tables)
+    print(f"\n{'automobiles, demand and supply (milliseconds)':<58}{'blpteach':>12}{'PyBLP':>12}{'ratio':>9}")
+    free = problem.theta2(SIGMA, oracle.AUTOS_PI)
+    solve = problem.solver(free)
+
+    def evaluate_pyblp():
+        return theirs.solve(oracle.AUTOS_SIGMA, oracle.AUTOS_PI, method="1s", **oracle.AUTOS_OPTIONS, **oracle.STAY, **oracle.TIGHT)
+    per_solve, evaluations = best(evaluate_pyblp, 3), oracle.count_evaluations(theirs, evaluate_pyblp)
+    row("delta, costs and their Jacobians at the tutorial's start", best(lambda: solve(free.start), 10), per_solve / evaluations)
+
+    def estimate():
+        return problem.estimate(SIGMA, oracle.AUTOS_PI, steps=2, initial_update=True, progress=False)
+
+    def estimate_pyblp():
+        return theirs.solve(oracle.AUTOS_SIGMA, oracle.AUTOS_PI, initial_update=True, optimization=pyblp.Optimization("bfgs", {"gtol": 1e-4}),
+                            check_optimality="gradient", **oracle.AUTOS_OPTIONS)
+    found = {}
+
+    def both(name, function):
+        found[name] = function()
+        return found[name].beta_se
+    row("two-step estimation with standard errors (BFGS)", best(lambda: both("blpteach", estimate), 2), best(lambda: both("PyBLP", estimate_pyblp), 1))
+    print(f"    objectives {found['blpteach'].objective:.6f} and {found['PyBLP'].objective.item():.6f}")
+
+
 def contraction_forms():
     """The exponentiated map against one reading of the array, and against the log form."""
     import blpteach
@@ -172,8 +205,11 @@ if __name__ == "__main__":
         growth_of(int(sys.argv[2]))
     elif sys.argv[1:2] == ["redraws"]:
         redraws()
+    elif sys.argv[1:2] == ["supply"]:
+        supply_against_pyblp()
     else:
         against_pyblp()
+        supply_against_pyblp()
         contraction_forms()
         growth()
         imports()
