@@ -25,6 +25,7 @@ from .problem import Problem
 from .reading import show
 from .replication import replicate, summary
 from .simulation import Truth, simulate
+from .supply import margin_jacobian
 from .utility import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, market_shares, mean_utility,
                       taste_deviations)
 

@@ -31,19 +31,19 @@ class Theta2:
         The free elements.
     searched : int array (Q,)
         Columns of X1 whose coefficients can't be concentrated out: with a supply side those that move with price. P = H + Q.
-    beta : array (Q,)
+    searched_start : array (Q,)
         Their starting values.
     """
     Gamma: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
     searched: np.ndarray = field(default_factory=lambda: np.empty(0, int))
-    beta: np.ndarray = field(default_factory=lambda: np.empty(0))
+    searched_start: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def start(self):
         """Starting values (P,): free elements of Gamma, then searched linear parameters."""
-        return np.r_[self.Gamma[self.rows, self.columns], self.beta]
+        return np.r_[self.Gamma[self.rows, self.columns], self.searched_start]
 
     def matrix(self, theta2):
         """Gamma (K2, L + D) with theta2 (P,) in its free places."""

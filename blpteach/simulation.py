@@ -4,25 +4,28 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from . import validation as check
 from .blocks import make_blocks, rows_by_market
 from .errors import InputError, listing
+from .instruments import blp_instruments
 from .integration import halton
 from .post_estimation import equilibrium_prices, ownership_matrix
 from .utility import market_shares
 
 FORMULAS = {"linear": "1 + prices + x + group", "random": "0 + prices + x + group", "demographics": "0 + income"}
+SUPPLY = "1 + x + group + w0 + w1"
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The parameters behind simulated data, for the formulas in `simulation.FORMULAS`.
+    """The parameters behind simulated data, for the formulas in `simulation.FORMULAS` and `simulation.SUPPLY`.
 
     Attributes
     ----------
     beta : mean tastes for 1, prices, x, group
     sigma : standard deviations of unobserved tastes for prices, x, group; the zero is known to be one
     pi : how the taste for prices moves with income
-    gamma : marginal cost of 1, x, group, and the cost shifters w0, w1
+    gamma : marginal cost, or log marginal cost, of 1, x, group, and the cost shifters w0, w1
     xi_sd, omega_sd, correlation : standard deviations of the two unobservables and their correlation
     """
     beta: tuple = (1.0, -2.0, 1.5, 0.5)
@@ -44,7 +47,11 @@ class Truth:
         return np.array([[self.pi], [0.0], [0.0]])
 
 
-def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0):
+LOG_COSTS = Truth(gamma=(0.2, 0.15, 0.1, 0.2, 0.15), omega_sd=0.12)              # costs about as high as those of Truth()
+
+
+def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0, *, x=(0, 3), log_costs=False, owners=None, holdings=0.0,
+             supply_instruments=False):
     """Products and agents of T markets in Bertrand-Nash equilibrium.
 
     Choice sets vary: each market draws its number of products, their characteristics and their owners anew. Firms know xi and
@@ -53,6 +60,7 @@ def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0):
     Parameters
     ----------
     truth : Truth, optional
+        By default `Truth()`, with log costs `LOG_COSTS`.
     T : int
         Markets.
     J : (int, int)
@@ -61,13 +69,33 @@ def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0):
     I : int
         Consumer types of a market: scrambled Halton nodes, and income whose mean differs from market to market.
     seed : int
+    x : (float, float)
+        Range of the characteristic x, which is uniform.
+    log_costs : bool
+        Whether `log c`, not c, is `(1, x, group, w0, w1) gamma + omega`.
+    owners : array (N,), or function, optional
+        Who owns what, in place of the owners drawn: firm ids by the rows of products, or a function that makes them from the
+        products without prices, as in `lambda products: products["firm_ids"].replace(1, 0)`, a merger. All else stays as drawn.
+    holdings : float or dict
+        Conduct, as in `ownership_matrix`: 0 is Bertrand-Nash, 1 joint monopoly.
+    supply_instruments : bool
+        Whether to add columns `supply_instruments*`.
 
     Returns
     -------
     products, agents : DataFrames
-        Ready for `Problem(products, agents, **simulation.FORMULAS)`; truth, seed and sizes are in `products.attrs["truth"]`.
+        Ready for `Problem(products, agents, **simulation.FORMULAS)`, with a supply side `supply=simulation.SUPPLY` beside them;
+        truth, seed and sizes are in `products.attrs["truth"]`, with x, log costs and holdings where they were asked for.
         Demand instruments: cost shifters, alone and times the market's mean income; sums of x and group over rivals' products;
         and how crowded a product's neighbourhood is: squared differences in x, the size of its group, and both together. Columns `xi` and `costs` show what is not observed.
+        Supply instruments: what shifts margins and not costs. Sums of x and group over the firm's other products, number of
+        rivals' products and sums over them, the market's mean income.
+        A column of instruments that never varies, such as sums over a monopolist's rivals, is left out, its number too.
+
+    Raises
+    ------
+    InputError
+        Where there is no equilibrium, or owners don't fit the products.
 
     Examples
     --------
@@ -75,28 +103,53 @@ def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0):
     >>> products.groupby("market_ids")["shares"].sum().max() < 1
     np.True_
     """
-    truth = truth or Truth()
+    truth = truth or (LOG_COSTS if log_costs else Truth())
     rng = np.random.default_rng(seed)
-    products = draw_products(truth, T, J, firms, rng)
+    products = draw_products(truth, T, J, firms, rng, check_range(x), log_costs)
     agents = draw_agents(T, I, rng, seed)
-    set_prices(products, agents, truth)
+    if owners is not None:
+        products["firm_ids"] = owner_ids(owners, products)
+    set_prices(products, agents, truth, check.holdings(holdings, products))
     add_instruments(products, agents)
-    products.attrs["truth"] = agents.attrs["truth"] = {**asdict(truth), "T": T, "J": J, "firms": firms, "I": I, "seed": seed}
+    if supply_instruments:
+        add_supply_instruments(products, agents)
+    asked = {"x": (tuple(x), (0, 3)), "log_costs": (log_costs, False), "holdings": (holdings, 0.0)}
+    recorded = {name: value for name, (value, default) in asked.items() if value != default}
+    sizes = {"T": T, "J": J, "firms": firms, "I": I, "seed": seed}
+    products.attrs["truth"] = agents.attrs["truth"] = {**asdict(truth), **sizes, **recorded}
     return products, agents
 
 
-def draw_products(truth, T, J, firms, rng):
+def draw_products(truth, T, J, firms, rng, x, log_costs):
     """Characteristics, owners, cost shifters, unobservables and costs of all products."""
     sizes = rng.integers(J[0], J[1] + 1, T)
     N = sizes.sum()
     xi, omega = rng.multivariate_normal([0, 0], unobservable_covariance(truth), N).T
     products = pd.DataFrame({"market_ids": np.repeat(np.arange(T), sizes), "firm_ids": rng.integers(0, firms, N),
-                             "x": rng.uniform(0, 3, N), "group": rng.integers(0, 2, N),
+                             "x": rng.uniform(*x, N), "group": rng.integers(0, 2, N),
                              "w0": rng.uniform(0, 2, N), "w1": rng.uniform(0, 2, N), "xi": xi})
     products["product_ids"] = products.groupby("market_ids").cumcount()
     shifters = np.column_stack([np.ones(N), products[["x", "group", "w0", "w1"]]])
-    products["costs"] = shifters @ truth.gamma + omega
+    costs = shifters @ truth.gamma + omega
+    products["costs"] = np.exp(costs) if log_costs else costs
     return products
+
+
+def check_range(x):
+    """Two numbers, the smaller first."""
+    if np.shape(x) != (2,) or not np.isfinite(x).all() or not x[0] < x[1]:
+        raise InputError(f"simulate: x={x!r} must be (lowest, highest), as in (0, 3).")
+    return x
+
+
+def owner_ids(owners, products):
+    """Firm ids (N,) from an array, or from a function of the products."""
+    ids = pd.Series(np.asarray(owners(products.copy()) if callable(owners) else owners))
+    if len(ids) != len(products) or ids.isna().any():
+        raise InputError(f"simulate: owners must be {len(products)} firm ids, one for each product and none missing; found "
+                         f"{len(ids)}, {ids.isna().sum()} of them missing. Where the number of products is drawn, give a function "
+                         "of the products.")
+    return ids
 
 
 def unobservable_covariance(truth):
@@ -113,7 +166,7 @@ def draw_agents(T, I, rng, seed):
                          "nodes2": nodes[:, 2], "income": income})
 
 
-def set_prices(products, agents, truth):
+def set_prices(products, agents, truth, holdings):
     """Equilibrium prices and shares, into the columns `prices` and `shares`."""
     ones, N = np.ones(len(products)), len(products)
     x, group, costs = (products[name].to_numpy(float) for name in ("x", "group", "costs"))
@@ -125,7 +178,7 @@ def set_prices(products, agents, truth):
         alpha_i = truth.beta[1] + block.tastes @ np.array([truth.sigma[0], 0, 0, truth.pi])             # (B, I)
         mu = block.X2 @ np.diag(truth.sigma[1:]) @ block.tastes[..., 1:3].mT                            # (B, J, I)
         alpha = np.broadcast_to(alpha_i[..., None, :], mu.shape)
-        c, H = costs[block.index], ownership_matrix(products["firm_ids"].to_numpy()[block.index])
+        c, H = costs[block.index], ownership_matrix(products["firm_ids"].to_numpy()[block.index], holdings)
         found = equilibrium_prices(utility[block.index], mu, alpha, block.weights, 0 * c, c, H)
         if not (found.residual <= 1e-10).all():
             raise InputError(f"simulate: no equilibrium prices in market(s) {listing(block.markets[~(found.residual <= 1e-10)])}: some consumer there likes "
@@ -146,5 +199,17 @@ def add_instruments(products, agents):
         distance = (x[rows, None] - x[rows]) ** 2
         columns[rows] = np.column_stack([w0[rows], w1[rows], income[rows] * w0[rows], income[rows] * w1[rows], rival @ x[rows],
                                          rival @ group[rows], distance.sum(1), same_group.sum(1), (same_group * distance).sum(1)])
-    for k in range(columns.shape[1]):
-        products[f"demand_instruments{k}"] = columns[:, k]
+    add_varying(products, "demand_instruments", columns)
+
+
+def add_supply_instruments(products, agents):
+    """Columns `supply_instruments0`, ...: excluded from costs, and correlated with margins, through which prices tell costs."""
+    others = blp_instruments(products, "1 + x + group").drop(columns="own(1)")          # the two counts add up to J - 1
+    others["income"] = agents.groupby("market_ids")["income"].mean().to_numpy()[products["market_ids"]]
+    add_varying(products, "supply_instruments", others.to_numpy())
+
+
+def add_varying(products, name, columns):
+    """Numbered columns, without those that are the same for all products: a monopolist's rivals have no characteristics."""
+    for k in np.flatnonzero((columns != columns[:1]).any(0)):
+        products[f"{name}{k}"] = columns[:, k]

@@ -1,4 +1,6 @@
 """Simulated markets: the model's shares at the true utilities, Bertrand-Nash prices, endogeneity that bites, and a seed that holds."""
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
 
 from blpteach import InputError, Problem, Truth, simulate
-from blpteach.simulation import FORMULAS
+from blpteach.simulation import FORMULAS, LOG_COSTS, SUPPLY
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +129,135 @@ def test_columns_are_numbers_without_holes(tables):
     for table in tables:
         assert np.isfinite(table.to_numpy(float)).all()
         assert isinstance(table.index, pd.RangeIndex)
+
+
+# What is asked for beside the default ---------------------------------------------------------------------------------------
+
+ALL = {"x": (-1.5, 1.5), "log_costs": True, "holdings": 0.4, "supply_instruments": True}
+
+
+@pytest.mark.parametrize("asked", [{"x": (-1.5, 1.5)}, {"log_costs": True}, {"holdings": 0.4}, {"holdings": {(0, 1): 0.5}}, ALL,
+                                   {"owners": lambda products: products["product_ids"] // 2},
+                                   {"owners": lambda products: np.array(["a", "b"])[products["firm_ids"] % 2]}])
+def test_prices_solve_the_first_order_conditions_of_these_owners(asked):
+    """`sum_l H_jl (p_l - c_l) d s_l / d p_j + s_j = 0`, product by product and type by type."""
+    truth = LOG_COSTS if "log_costs" in asked else Truth()
+    products, agents = simulate(truth, T=3, J=(3, 5), I=12, seed=3, **asked)
+    holdings = asked.get("holdings", 0)
+    for t in range(3):
+        p, a = products[products["market_ids"] == t], agents[agents["market_ids"] == t]
+        price, cost, firm = (p[name].to_numpy() for name in ("prices", "costs", "firm_ids"))
+        P, w = naive_probabilities(np.zeros(len(p)), utilities(p, a, truth, price)), a["weights"].to_numpy()
+        alpha = truth.beta[1] + truth.pi * a["income"].to_numpy()
+        for j in range(len(p)):
+            condition = p["shares"].iloc[j]
+            for m in range(len(p)):
+                weight = 1 if firm[m] == firm[j] else holdings.get((firm[j], firm[m]), 0) if isinstance(holdings, dict) else holdings
+                condition += weight * (price[m] - cost[m]) * sum(w * alpha * P[m] * ((m == j) - P[j]))
+            assert abs(condition) < 1e-10
+
+
+def test_what_is_not_asked_for_stays(tables):
+    """Supply instruments are added and move nothing; the range of x moves x; log costs are those of the same draws."""
+    sizes = {"T": 30, "J": (4, 8), "I": 30, "seed": 1}
+    drawn = ["market_ids", "firm_ids", "group", "w0", "w1", "xi", "product_ids"]
+    with_supply, agents = simulate(**sizes, supply_instruments=True)
+    assert_frame_equal(with_supply[tables[0].columns], tables[0], check_exact=True)
+    assert_frame_equal(agents, tables[1], check_exact=True)
+    centred, _ = simulate(**sizes, x=(-1.5, 1.5))
+    assert_frame_equal(centred[drawn], tables[0][drawn], check_exact=True)
+    assert_allclose(centred["x"], tables[0]["x"] - 1.5, atol=1e-12)
+    logs, _ = simulate(Truth(gamma=(0.1,) * 5), **sizes, log_costs=True)
+    levels, _ = simulate(Truth(gamma=(0.1,) * 5), **sizes)
+    assert_allclose(np.log(logs["costs"]), levels["costs"], rtol=1e-12)
+    merged, _ = simulate(**sizes, owners=lambda products: products["firm_ids"].replace(1, 0))
+    assert_frame_equal(merged[drawn[2:]], tables[0][drawn[2:]], check_exact=True)
+    assert set(merged["firm_ids"]) == {0, 2, 3}
+    bought = tables[0]["firm_ids"].isin([0, 1])
+    assert (merged["prices"] - tables[0]["prices"])[bought].mean() > 0.01
+
+
+def test_owners_may_be_ids(tables):
+    ids = tables[0]["product_ids"].to_numpy() % 3
+    one, other = (simulate(T=30, J=(4, 8), I=30, seed=1, owners=owners) for owners in (ids, lambda products: products["product_ids"] % 3))
+    assert_frame_equal(one[0], other[0]), assert_allclose(one[0]["firm_ids"], ids)
+
+
+def test_a_function_of_owners_sees_a_copy_without_prices():
+    seen = []
+
+    def owners(products):
+        seen.extend(products.columns)
+        products["x"] = 0.0
+        return products["firm_ids"]
+    products, _ = simulate(T=4, J=(3, 4), I=10, owners=owners)
+    assert_frame_equal(products, simulate(T=4, J=(3, 4), I=10)[0])
+    assert {"x", "group", "firm_ids"} <= set(seen) and "prices" not in seen
+
+
+def test_supply_instruments_restated_one_product_at_a_time():
+    products, agents = simulate(T=12, J=(3, 7), I=10, seed=2, supply_instruments=True)
+    income = agents.groupby("market_ids")["income"].mean()
+    for _, me in products.iterrows():
+        there = products[products["market_ids"] == me["market_ids"]]
+        rivals = there[there["firm_ids"] != me["firm_ids"]]
+        own = there[(there["firm_ids"] == me["firm_ids"]) & (there["product_ids"] != me["product_ids"])]
+        expected = [own["x"].sum(), own["group"].sum(), len(rivals), rivals["x"].sum(), rivals["group"].sum(), income[me["market_ids"]]]
+        assert_allclose(me[[f"supply_instruments{k}" for k in range(6)]].astype(float), expected, rtol=1e-10, atol=1e-12)
+    assert "supply_instruments6" not in products
+
+
+def test_supply_instruments_move_margins_and_not_omega():
+    """Each is uncorrelated with omega within four standard errors; together they explain margins."""
+    products, _ = simulate(T=200, seed=0, I=30, supply_instruments=True, truth=Truth(pi=0.3))
+    shifters = np.column_stack([np.ones(len(products)), products[["x", "group", "w0", "w1"]]])
+    omega, margins = products["costs"] - shifters @ Truth().gamma, products["prices"] - products["costs"]
+    ZS = products.filter(like="supply_instruments")
+    assert (abs(ZS.corrwith(omega)) < 4 / len(products)**0.5).all()
+    without, with_them = (np.var(X @ np.linalg.lstsq(X, margins, rcond=None)[0]) for X in (shifters, np.column_stack([shifters, ZS])))
+    assert with_them > without + 0.2 * np.var(margins)
+
+
+@pytest.mark.parametrize("J, owners, demand, supply", [((6, 6), lambda p: p.index, range(9), [3, 4, 5]), ((4, 8), lambda p: p.index, range(9), [2, 3, 4, 5]),
+                                                       ((4, 8), lambda p: 0 * p.index, [0, 1, 2, 3, 6, 7, 8], [0, 1, 5])])
+def test_instruments_that_never_vary_are_left_out(J, owners, demand, supply):
+    """Single-product firms have no other products, a monopolist has no rivals; the model takes what is left."""
+    products, agents = simulate(T=10, J=J, I=10, seed=2, owners=owners, supply_instruments=True)
+    assert list(products.filter(like="demand_instruments")) == [f"demand_instruments{k}" for k in demand]
+    assert list(products.filter(like="supply_instruments")) == [f"supply_instruments{k}" for k in supply]
+    assert len(Problem(products, agents, **FORMULAS, supply=SUPPLY).ZS_names) == len(supply) + 5
+
+
+@pytest.mark.parametrize("log_costs, truth", [(False, Truth(pi=0.3)), (True, replace(LOG_COSTS, pi=0.3))])
+def test_joint_estimation_recovers_the_truth(log_costs, truth):
+    products, agents = simulate(truth, T=60, I=40, seed=5, log_costs=log_costs, supply_instruments=True)
+    problem = Problem(products, agents, **FORMULAS, supply=SUPPLY, log_costs=log_costs)
+    here = problem.evaluate(truth.sigma_matrix, truth.pi_matrix, beta={"prices": truth.beta[1]})
+    assert_allclose(here.costs(), products["costs"], rtol=1e-9)
+    found = problem.estimate(truth.sigma_matrix / 2, truth.pi_matrix / 2, beta={"prices": -1.5}, progress=False)
+    assert found.converged
+    for estimate, se, true in ((found.beta, found.beta_se, truth.beta), (found.gamma, found.gamma_se, truth.gamma),
+                               (np.diag(found.sigma)[1:], np.diag(found.sigma_se)[1:], truth.sigma[1:]), (found.pi[0], found.pi_se[0], [truth.pi])):
+        assert (abs(estimate - true) < 3.5 * se).all() and (se < 0.5).all()
+
+
+def test_what_was_asked_for_is_recorded_and_enough_to_make_the_tables_again():
+    products, agents = simulate(LOG_COSTS, T=5, J=(3, 6), I=10, seed=6, **ALL)
+    kept = dict(agents.attrs["truth"])
+    arguments = {name: kept.pop(name) for name in ("T", "J", "firms", "I", "seed", "x", "log_costs", "holdings")}
+    assert_frame_equal(simulate(Truth(**kept), **arguments, supply_instruments=True)[0], products)
+    assert not {"x", "log_costs", "holdings"} & set(simulate(T=3, I=5)[0].attrs["truth"])
+
+
+def test_log_costs_have_a_truth_of_their_own():
+    logs, levels = (simulate(T=20, I=10, seed=1, log_costs=log) for log in (True, False))
+    assert logs[0].attrs["truth"]["gamma"] == LOG_COSTS.gamma
+    assert_allclose(logs[0]["costs"].mean(), levels[0]["costs"].mean(), rtol=0.25)
+
+
+@pytest.mark.parametrize("asked, says", [({"x": (3, 0)}, "lowest, highest"), ({"x": 3}, "lowest, highest"), ({"x": (0, np.inf)}, "lowest, highest"),
+                                         ({"owners": [1, 2]}, "owners must be .* found 2"), ({"owners": lambda p: p["x"].where(p["x"] > 1)}, "missing"),
+                                         ({"holdings": 2.0}, "from 0"), ({"holdings": {(0, 9): 0.5}}, "no firm 9")])
+def test_refusals(asked, says):
+    with pytest.raises(InputError, match=says):
+        simulate(T=5, J=(3, 4), I=10, **asked)
