@@ -126,10 +126,12 @@ class Objective:
     moment_map : array (M, N)
         From `gmm.concentrate`; with a supply side (M, 2N).
     progress : Progress, optional
+    scale : array (P, P), optional
+        Units of theta2 in which the curvature is about the identity, as an earlier search with other weights found them.
     """
 
-    def __init__(self, solve, moment_map, progress=None):
-        self.solve, self.moment_map, self.progress = solve, moment_map, progress or Progress(False)
+    def __init__(self, solve, moment_map, progress=None, scale=None):
+        self.solve, self.moment_map, self.progress, self.scale = solve, moment_map, progress or Progress(False), scale
         self.evaluations, self.theta2 = 0, None
 
     def at(self, theta2):
@@ -246,10 +248,13 @@ def quasi_newton(objective, start, **options):
     >>> problem.estimate(**start, method="quasi-newton").converged
     True
     """
-    U, d, Vt = np.linalg.svd(objective.jacobian(start), full_matrices=False)
-    scale = Vt.T / np.where(d > 1e-8 * d[0], np.sqrt(2) * d, 1)  # (P, P)  in these units 2 R'R is the identity
+    if objective.scale is None:
+        U, d, Vt = np.linalg.svd(objective.jacobian(start), full_matrices=False)
+        objective.scale = Vt.T / np.where(d > 1e-8 * d[0], np.sqrt(2) * d, 1)            # (P, P)  there 2 R'R is the identity
+    scale = objective.scale
     found = minimize(lambda z: objective.value(start + scale @ z), np.zeros(len(start)), method="BFGS",
-                     jac=lambda z: scale.T @ objective.gradient(start + scale @ z), options={"gtol": 2e-5, **options})
+                     jac=lambda z: scale.T @ objective.gradient(start + scale @ z), options={"gtol": 1e-4, "c2": 0.5, **options})
+    objective.scale = scale @ np.linalg.cholesky((found.hess_inv + found.hess_inv.T) / 2)
     return start + scale @ found.x, str(found.message)
 
 
@@ -355,14 +360,14 @@ def gmm_steps(X, Z, N, solve, start, steps, update, initial_update=False, extra_
     Fit
     """
     W, theta2, starts = weighting_matrix(Z.T @ Z / N), start, []
-    progress = progress or Progress(False)
+    solve, progress = remembering(solve), progress or Progress(False)
     if initial_update:
         W = weighting_matrix(update(unobservables(X, Z, W, N, solve(start).values)))
     for step in range(1, steps + 1):
         if step > 1:
             W = weighting_matrix(update(unobservables(X, Z, W, N, objective.utilities.values)))
         beta_map, moment_map = concentrate(X, Z, W, N)
-        objective = Objective(solve, moment_map, progress)
+        objective = Objective(solve, moment_map, progress, objective.scale if step > 1 else None)
         candidates = [theta2, *extra_starts] if step == 1 else [theta2]
         ends = []
         for number, candidate in enumerate(candidates, 1):
@@ -374,6 +379,17 @@ def gmm_steps(X, Z, N, solve, start, steps, update, initial_update=False, extra_
         beta = beta_map @ objective.at(theta2).utilities.values
     progress.finish()
     return Fit(theta2, objective, beta, W, starts)
+
+
+def remembering(solve):
+    """`solve` with a memory of its last point: a step begins where the one before ended."""
+    last = {"theta2": None}
+
+    def remembered(theta2):
+        if not np.array_equal(theta2, last["theta2"]):
+            last.update(solved=solve(theta2), theta2=np.array(theta2))
+        return last["solved"]
+    return remembered
 
 
 def unobservables(X, Z, W, N, values):

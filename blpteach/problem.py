@@ -20,7 +20,7 @@ from .lognormal import Lognormal
 from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, quasi_newton, random_starts, solve_delta, stay
 from .post_estimation import ownership_matrix
 from .progress import Progress
-from .supply import CostModel, solve_demand_and_supply
+from .supply import CostModel, by_firm, solve_demand_and_supply
 
 KINDS = ("robust", "clustered", "unadjusted")
 SEARCHES = {"gauss-newton": gauss_newton, "quasi-newton": quasi_newton}
@@ -174,6 +174,7 @@ class Problem:
         self.costs = CostModel(X3.values, ZS, bool(log_costs), check.cost_bounds(cost_bounds, log_costs))
         firms = self.products["firm_ids"].to_numpy()
         self.ownership = [ownership_matrix(firms[block.index], self.holdings) for block in self.blocks]
+        self._setters = [by_firm(H) for H in self.ownership]
 
     def _read_clusters(self, clusters):
         self.clusters = None
@@ -333,7 +334,7 @@ class Problem:
             return partial(solve_delta, free=free, blocks=blocks, N=self.N, lognormal=self.lognormal)
         return partial(solve_demand_and_supply, free=free, blocks=blocks, X1=self.linear.values if X1 is None else X1,
                        X1_slope=self.linear.price_slope, X2_slope=self.X2.price_slope, prices=self.prices if prices is None else prices,
-                       ownership=self.ownership, model=self.costs, lognormal=self.lognormal)
+                       ownership=self.ownership, setters=self._setters, model=self.costs, lognormal=self.lognormal)
 
     def with_instruments(self, demand, supply=None):
         """The same problem with other excluded instruments.

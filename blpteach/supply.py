@@ -17,7 +17,7 @@ from .utility import buyers, choice_probabilities, taste_deviations
 
 # One market, or a stack ----------------------------------------------------------------------------------------------------
 
-def margin_jacobian(P, weights, alpha, eta, ownership, slopes):
+def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jacobian=None):
     """How margins move with parameters while shares stay put (9.3): `d eta = -(H * D')^-1 (H * dD') eta`.
 
     It follows from `(H * D') eta = -s` (5.6), whose right side are data. `dD` is total: theta2 moves alpha and, with delta adjusting,
@@ -34,6 +34,10 @@ def margin_jacobian(P, weights, alpha, eta, ownership, slopes):
     ownership : array (..., J, J)
     slopes : iterable of (array (..., J, I), array (..., J, I))
         For each parameter the total derivatives of utilities V and of alpha.
+    setters : (array (..., J, F), array (..., F, J)), optional
+        From `by_firm`: what a firm owns is then summed once for the firm, not for each of its products.
+    jacobian : array (..., J, J), optional
+        D, if it is there already.
 
     Returns
     -------
@@ -46,16 +50,37 @@ def margin_jacobian(P, weights, alpha, eta, ownership, slopes):
     >>> margin_jacobian(P, np.ones(1), -2 * one, np.array([0.625]), one, [(0 * one, one)])
     array([[0.3125]])
     """
-    H_eta = ownership * eta[..., None, :]                       # (..., J, J)
-    own = np.diagonal(H_eta, axis1=-2, axis2=-1)[..., None]     # (..., J, 1)
-    a, beside = weights[..., None, :] * alpha * P, own - H_eta @ P           # (..., J, I)
+    belongs, rows = by_firm(ownership) if setters is None else setters
+    own, rows_eta = np.diagonal(ownership, axis1=-2, axis2=-1) * eta, rows * eta[..., None, :]
+
+    def owned(x):                                               # sum_l H_jl eta_l x_li  (..., J, I)
+        return belongs @ (rows_eta @ x)
+    wP = weights[..., None, :] * P
+    a, beside = wP * alpha, own[..., None] - owned(P)           # (..., J, I)
     moved = []
     for dV, dalpha in slopes:
-        dP = P * (dV - (P * dV).sum(-2, keepdims=True))         # (..., J, I)
-        da = weights[..., None, :] * (dalpha * P + alpha * dP)
-        moved.append((da * beside - a * (H_eta @ dP)).sum(-1))  # (H * dD') eta  (..., J)
-    D = share_jacobian(P, weights, alpha)
+        spread = dV - (P * dV).sum(-2, keepdims=True)           # dP = P * spread
+        da = wP * dalpha + a * spread if dalpha.any() else a * spread
+        moved.append(np.vecdot(da, beside) - np.vecdot(a, owned(P * spread)))            # (H * dD') eta  (..., J)
+    D = share_jacobian(P, weights, alpha) if jacobian is None else jacobian
     return -np.linalg.solve(ownership * D.mT, np.stack(moved, -1))
+
+
+def by_firm(ownership):
+    """An ownership matrix as a product (9.4): who belongs to which firm (..., J, F), times what that firm owns (..., F, J).
+
+    Examples
+    --------
+    >>> belongs, rows = by_firm(np.array([[1.0, 0, 1], [0, 1, 0], [1, 0, 1]]))
+    >>> rows.shape, (belongs @ rows).tolist()
+    ((2, 3), [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
+    """
+    J = ownership.shape[-1]
+    found = [np.unique(H, axis=0, return_inverse=True) for H in ownership.reshape(-1, J, J)]
+    F = max(len(rows) for rows, _ in found)
+    rows = np.stack([np.pad(rows, ((0, F - len(rows)), (0, 0))) for rows, _ in found])
+    belongs = np.stack([np.ravel(firm)[:, None] == np.arange(F) for _, firm in found]).astype(float)
+    return belongs.reshape(*ownership.shape[:-1], F), rows.reshape(*ownership.shape[:-2], F, J)
 
 
 # All markets ---------------------------------------------------------------------------------------------------------------
@@ -133,7 +158,7 @@ class DemandAndSupply:
         return not len(self.failed) and bool(np.isfinite(self.values).all())
 
 
-def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices, ownership, model,
+def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices, ownership, setters, model,
                             lognormal=NONE):
     """Steps 1 and 2 and the first-order conditions in all markets (9.1): delta, costs `p - eta`, and their Jacobians.
 
@@ -149,7 +174,7 @@ def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices
         Derivatives of characteristics in price.
     prices : array (N,)
     ownership : list of arrays (B, J, J)
-        One for each block.
+        One for each block; `setters` are what `by_firm` makes of them.
     model : CostModel
     lognormal : Lognormal, optional
         Which coefficients are lognormal.
@@ -161,7 +186,7 @@ def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices
     N, P_count, Gamma, beta = len(prices), len(theta2), free.matrix(theta2), free.linear(theta2, X1.shape[1])
     delta, jacobian, eta, eta_jacobian, failed = np.empty(N), np.zeros((N, P_count)), np.empty(N), np.zeros((N, P_count)), []
     count = len(free.rows)
-    for block, H in zip(blocks, ownership):
+    for block, H, rows in zip(blocks, ownership, setters):
         tastes, linear = lognormal.as_tastes(block.tastes, Gamma)
         mu = taste_deviations(block.X2, tastes, linear)         # (B, J, I)
         inversion = invert_shares(block.shares, mu, block.weights)
@@ -172,11 +197,12 @@ def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices
         alpha = price_coefficients(X1_slope[block.index], beta, X2_slope[block.index], linear, tastes)
         v = lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)               # (B, I, H)
         here = delta_jacobian(P, buyers(P, block.weights), block.X2, v, free.rows, np.arange(count))
-        margin = margins(block.shares, share_jacobian(P, block.weights, alpha), H)
+        D = share_jacobian(P, block.weights, alpha)
+        margin = margins(block.shares, D, H)
         delta[block.index], eta[block.index] = inversion.delta, margin
         jacobian[block.index, :count] = here
         slopes = utility_slopes(block.X2, v, here, free, X1_slope[block.index], X2_slope[block.index])
-        eta_jacobian[block.index] = margin_jacobian(P, block.weights, alpha, margin, H, slopes)
+        eta_jacobian[block.index] = margin_jacobian(P, block.weights, alpha, margin, H, slopes, rows, D)
     explained_jacobian = jacobian.copy()
     explained_jacobian[:, count:] = -X1[:, free.searched]
     tilde, slope, clipped = model.transform(prices - eta)
@@ -187,8 +213,8 @@ def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices
 def utility_slopes(X2, v, delta_slope, free, X1_slope, X2_slope):
     """Total derivatives of utilities and of alpha (..., J, I) in each parameter: elements of Gamma first, searched linear ones after."""
     for h, k in enumerate(free.rows):
-        taste = v[..., None, :, h]                              # (..., 1, I)
-        yield delta_slope[..., h, None] + X2[..., k, None] * taste, X2_slope[..., k, None] * taste
+        taste, slope = v[..., None, :, h], X2_slope[..., k, None]                        # (..., 1, I), (..., J, 1)
+        yield delta_slope[..., h, None] + X2[..., k, None] * taste, slope * taste if slope.any() else slope
     for k in free.searched:
         still = np.zeros(X2.shape[:-1] + v.shape[-2:-1])        # (..., J, I)
         yield still, still + X1_slope[..., k, None]
