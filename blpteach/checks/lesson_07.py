@@ -1,0 +1,311 @@
+"""Exercises of lesson 07."""
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from ..datasets import load_autos
+from ..identification import first_stages
+from ..instruments import blp_instruments, differentiation_instruments, other_market_prices
+from .exercise import Exercise, Mistake
+
+
+# 7.1 Sums over the others of one car
+
+@cache
+def cars():
+    """The automobiles, and the row with the largest share of 1990."""
+    products = load_autos()[0]
+    return products, products.loc[products["market_ids"] == 1990, "shares"].idxmax()
+
+
+def two_sums(characteristic="hpwt", one_market=False):
+    """Own and rival sums (2,) of that car; all years as one market if asked."""
+    products, row = cars()
+    table = products.assign(market_ids=0) if one_market else products
+    return blp_instruments(table, f"0 + {characteristic}").loc[row].to_numpy()
+
+
+def with_itself():
+    """The car counts among its firm's others."""
+    products, row = cars()
+    return two_sums() + [products.loc[row, "hpwt"], 0]
+
+
+def everybody_else():
+    """All other cars, those of the firm included, in place of rivals'."""
+    own, rivals = two_sums()
+    return np.array([own, own + rivals])
+
+
+def everybody():
+    """All cars of the year, itself included, in place of rivals'."""
+    products, row = cars()
+    return everybody_else() + [0, products.loc[row, "hpwt"]]
+
+
+def averages():
+    """Averages in place of sums."""
+    return two_sums() / two_sums("I(1 + 0 * hpwt)")
+
+
+# 7.2 Counting moments
+
+def counts(K1=4, P=6, exogenous=3, excluded=8):
+    """Excluded instruments needed, and degrees of freedom of J (2,)."""
+    return np.array([K1 + P - exogenous, exogenous + excluded - K1 - P])
+
+
+# 7.3 Local instruments
+
+def small_markets(rng):
+    """Two markets of four and five products, two firms, mixed rows; some neighbours and some not."""
+    order = rng.permutation(9)
+    return {"x": rng.normal(size=9).round(2), "market_ids": np.repeat([0, 1], (4, 5))[order], "firm_ids": rng.integers(0, 2, 9)}
+
+
+def near(x, market_ids, firm_ids):
+    """Neighbours of the own firm and of rivals, (N, 2)."""
+    table = pd.DataFrame({"x": x, "market_ids": market_ids, "firm_ids": firm_ids})
+    return differentiation_instruments(table, "0 + x").to_numpy()
+
+
+def distances(x, market_ids):
+    """All distances (N, N), and which are of two products of one market (N, N)."""
+    return x[:, None] - x, (market_ids[:, None] == market_ids) & ~np.eye(len(x), dtype=bool)
+
+
+def counted(close, firm_ids, itself=False):
+    """Sums of close (N, N) over the own firm and over rivals, (N, 2)."""
+    close, same = close | (itself & np.eye(len(close), dtype=bool)), firm_ids[:, None] == firm_ids
+    return np.column_stack([(close & same).sum(1), (close & ~same).sum(1)])
+
+
+def near_by(spread):
+    """Neighbours with another standard deviation, a function of (x, market_ids, distances, pairs)."""
+    def mistaken(x, market_ids, firm_ids):
+        d, pair = distances(x, market_ids)
+        return counted((abs(d) < spread(x, market_ids, d, pair)) & pair, firm_ids)
+    return mistaken
+
+
+def each_market(x, market_ids, d, pair):
+    """A standard deviation for each row's own market, (N, 1)."""
+    return np.array([[d[(market_ids[:, None] == t) & pair].std()] for t in market_ids])
+
+
+def all_rows(x, market_ids, d, pair):
+    """Distances between different markets counted too."""
+    return d[~np.eye(len(x), dtype=bool)].std()
+
+
+def counts_itself(x, market_ids, firm_ids):
+    """A product is its own neighbour."""
+    d, pair = distances(x, market_ids)
+    return counted((abs(d) < d[pair].std()) & pair, firm_ids, itself=True)
+
+
+def any_market(x, market_ids, firm_ids):
+    """Neighbours in all markets."""
+    d, pair = distances(x, market_ids)
+    return counted((abs(d) < d[pair].std()) & ~np.eye(len(x), dtype=bool), firm_ids)
+
+
+def signed(x, market_ids, firm_ids):
+    """The absolute value forgotten."""
+    d, pair = distances(x, market_ids)
+    return counted((d < d[pair].std()) & pair, firm_ids)
+
+
+def all_with_own(x, market_ids, firm_ids):
+    """Everybody near in place of rivals near."""
+    own, rivals = near(x, market_ids, firm_ids).T
+    return np.column_stack([own, own + rivals])
+
+
+def squared(x, market_ids, firm_ids):
+    """Quadratic instruments."""
+    table = pd.DataFrame({"x": x, "market_ids": market_ids, "firm_ids": firm_ids})
+    return differentiation_instruments(table, "0 + x", version="quadratic").to_numpy()
+
+
+# 7.4 Hausman's instrument
+
+def small_panel(rng):
+    """Two products in three or four cities and two quarters, mixed rows; one product is missing in one city."""
+    rows = np.array([(j, c, q) for j in range(2) for c in range(4) for q in range(2) if (j, c) != (1, 3)])
+    rows = rows[rng.permutation(len(rows))]
+    return {"prices": rng.uniform(1, 5, len(rows)).round(2), "product_ids": rows[:, 0], "city_ids": rows[:, 1], "quarter": rows[:, 2]}
+
+
+def prices_elsewhere(prices, product_ids, city_ids, quarter):
+    """(7.3) by the library, (N,)."""
+    table = pd.DataFrame({"prices": prices, "product_ids": product_ids, "city_ids": city_ids, "quarter": quarter})
+    return other_market_prices(table, "city_ids", ["product_ids", "quarter"]).to_numpy()
+
+
+def averaged_over(which, divide=True):
+    """Averages of prices over other rows, a function of the three comparisons (N, N)."""
+    def mistaken(prices, product_ids, city_ids, quarter):
+        chosen = which(*(ids[:, None] == ids for ids in (product_ids, city_ids, quarter)))
+        return chosen @ prices / (chosen.sum(1) if divide else 1)
+    return mistaken
+
+
+def divided_by_all(prices, product_ids, city_ids, quarter):
+    """The sum over others divided by the number of all."""
+    here = (product_ids[:, None] == product_ids) & (quarter[:, None] == quarter)
+    return (here & (city_ids[:, None] != city_ids)) @ prices / here.sum(1)
+
+
+# 7.5 Conditional F
+
+def small_first_stage(rng):
+    """Two endogenous columns whose first stages resemble each other, and four instruments, of twenty rows."""
+    Z, noise = rng.normal(size=(20, 4)), rng.normal(size=(20, 2)) @ [[1, 0.5], [0, 1]]
+    Y = Z @ np.array([[1, 1], [1, 0.5], [0.5, 1], [0.2, 1]]) + noise
+    return {"y": Y[:, 0].round(2), "others": Y[:, 1:].round(2), "Z": Z.round(2), "df": 16}
+
+
+def F_given_others(y, others, Z, df):
+    """(7.5) by the library."""
+    return first_stages(np.column_stack([y, others]), Z, df)["conditional_F"][0]
+
+
+def F_alone(y, others, Z, df):
+    """The ordinary first-stage F."""
+    return first_stages(np.column_stack([y, others]), Z, df)["F"][0]
+
+
+def project(Z, v):
+    """Fitted values of a regression on Z."""
+    return Z @ np.linalg.lstsq(Z, v, rcond=None)[0]
+
+
+def F_from(left, y, others, Z, df, instruments=None, noise=None):
+    """F of what is left of y: explained over `instruments`, by default m - n + 1, and unexplained over df."""
+    explained = project(Z, left)
+    unexplained = left - explained if noise is None else noise
+    return explained @ explained / (instruments or Z.shape[1] - others.shape[1]) / (unexplained @ unexplained / df)
+
+
+def by_2sls(y, others, Z):
+    """What 2SLS of y on the others leaves, (N,)."""
+    return y - others @ np.linalg.lstsq(project(Z, others), y, rcond=None)[0]
+
+
+def divided_by_m(y, others, Z, df):
+    """The instruments that 2SLS used up are counted."""
+    return F_from(by_2sls(y, others, Z), y, others, Z, df, instruments=Z.shape[1])
+
+
+def one_too_many(y, others, Z, df):
+    """m - n in place of m - n + 1."""
+    return F_from(by_2sls(y, others, Z), y, others, Z, df, instruments=Z.shape[1] - others.shape[1] - 1)
+
+
+def by_least_squares(y, others, Z, df):
+    """Least squares of y on the others."""
+    return F_from(y - others @ np.linalg.lstsq(others, y, rcond=None)[0], y, others, Z, df)
+
+
+def second_stage_residual(y, others, Z, df):
+    """What the second-stage regression leaves: fitted others."""
+    fitted = project(Z, others)
+    return F_from(y - fitted @ np.linalg.lstsq(fitted, y, rcond=None)[0], y, others, Z, df)
+
+
+def all_of_e(y, others, Z, df):
+    """e'e in the denominator."""
+    e = by_2sls(y, others, Z)
+    return F_from(e, y, others, Z, df, noise=e)
+
+
+def without_df(y, others, Z, df):
+    """The residual sum of squares not divided by df."""
+    return F_given_others(y, others, Z, df) / df
+
+
+EXERCISES = {
+    "7.1": Exercise(
+        "2 sums of hpwt: over the firm's other cars, and over rivals' cars",
+        two_sums,
+        (Mistake("The car itself is in the first sum. The firm's *other* products are asked for: subtract its own.", with_itself),
+         Mistake("The second sum holds the firm's own other cars too. Rivals are the cars of *other* firms.", everybody_else),
+         Mistake("The second sum holds all cars of the year, the firm's own and this one included. Rivals are the cars of other firms.", everybody),
+         Mistake("These sums run over all years. A market is one year: only cars of 1990 compete with this one.", lambda: two_sums(one_market=True)),
+         Mistake("These are averages. BLP's are sums: how many others there are is part of what they say.", averages),
+         Mistake("These are counts of cars. Sum their `hpwt`.", lambda: two_sums("I(1 + 0 * hpwt)"))),
+        ("Take the rows with `market_ids == 1990` first. Then compare `firm_ids` with that of the car.",
+         "The first is the firm's sum less the car's own `hpwt`; the second the sum over rows whose `firm_ids` differ."),
+        "Within a year the own sum, the rivals' sum and the car itself add up to a constant."),
+    "7.2": Exercise(
+        "2 whole numbers: excluded instruments needed at least, and degrees of freedom of J",
+        counts,
+        (Mistake("One excluded instrument is enough for price alone. The six nonlinear parameters need moments too.", lambda: counts(P=0)),
+         Mistake("You count all moments that are needed. Three of them are there already: 1, x and group are their own instruments.", lambda: np.array([10, 1])),
+         Mistake("The elements of `pi` are parameters too, and need moments as those of `sigma` do.", lambda: counts(P=3)),
+         Mistake("The elements of `sigma` are parameters too, and need moments as those of `pi` do: six in all.", lambda: counts(P=2)),
+         Mistake("Price is no instrument for itself. Only 1, x and group are.", lambda: counts(exogenous=4)),
+         Mistake("The first is right. J has as many degrees of freedom as there are moments in excess of *all* parameters, linear and nonlinear.",
+                 lambda: np.array([7, 7])),
+         Mistake("The first is right. From all eleven moments the linear parameters are to be subtracted too.", lambda: np.array([7, 5])),
+         Mistake("The first is right. The eight are the excluded instruments. Degrees of freedom are moments less parameters: 1, x and group count among both.",
+                 lambda: np.array([7, 8]))),
+        ("Write down K1, and the number of free elements of `sigma` and of `pi`. Which columns of X1 are their own instruments?",
+         "M counts excluded instruments *and* the exogenous columns of X1. Needed: M of at least K1 + P. J has M - K1 - P."),
+        "Necessary, and no more: the lesson has eight moments for five parameters, and a sigma that could be anything."),
+    "7.3": Exercise(
+        "a function of (x, market_ids, firm_ids) that returns counts, an array (N, 2): own firm's, then rivals'",
+        near,
+        (Mistake("The neighbourhood is one standard deviation of x itself. It is to be that of the *distances*, which is larger, by about the root of two.",
+                 near_by(lambda x, market_ids, d, pair: x.std())),
+         Mistake("The neighbourhood is one standard deviation of x within markets. It is to be that of the *distances*, larger by about the root of two.",
+                 near_by(lambda x, market_ids, d, pair: np.sqrt(np.mean([(x[k] - x[market_ids == t].mean()) ** 2 for k, t in enumerate(market_ids)])))),
+         Mistake("A product counts as its own neighbour, at distance zero. Leave it out.", counts_itself),
+         Mistake("The second column counts all neighbours. Those of the own firm are no rivals.", all_with_own),
+         Mistake("Each market has a standard deviation of its own here. Pool the pairs of all markets: then a crowded market counts as crowded.", near_by(each_market)),
+         Mistake("The standard deviation is over the distances of all rows, those of different markets included. Only products of one market are compared.", near_by(all_rows)),
+         Mistake("Products of other markets count as neighbours. Only products of the same market compete.", any_market),
+         Mistake("The absolute value is missing: products that are far *above* count as near.", signed),
+         Mistake("These are the quadratic instruments. Count, do not add up squares.", squared),
+         Mistake("The columns are exchanged: own firm first.", lambda x, market_ids, firm_ids: near(x, market_ids, firm_ids)[:, ::-1])),
+        ("Begin with all distances, `x[:, None] - x`, and a matrix that says which pairs are two different products of one market.",
+         "`d[pair].std()` is the standard deviation. Then count, in each row, where `abs(d)` is below it, the pair is one, and the firm is the same, or not."),
+        "Counts of neighbours see edges of the range and crowded markets, wherever the outside good is.",
+        inputs=small_markets),
+    "7.4": Exercise(
+        "a function of (prices, product_ids, city_ids, quarter) that returns average prices, an array (N,)",
+        prices_elsewhere,
+        (Mistake("The own city is in the average. Then the instrument contains the price, and with it the xi of this very row.",
+                 averaged_over(lambda product, city, quarter: product & quarter)),
+         Mistake("The average runs over all quarters of the other cities. The same quarter is asked for: costs change over time.",
+                 averaged_over(lambda product, city, quarter: product & ~city)),
+         Mistake("The average runs over all products of the other cities. The same product is asked for.", averaged_over(lambda product, city, quarter: ~city & quarter)),
+         Mistake("Only the row itself is left out: the own city's other quarter is in the average.",
+                 averaged_over(lambda product, city, quarter: product & ~(city & quarter))),
+         Mistake("These are sums. Where a product stands in fewer cities its sum is smaller, with the same prices: divide by how many there are.",
+                 averaged_over(lambda product, city, quarter: product & quarter & ~city, divide=False)),
+         Mistake("The sum is divided by the number of all cities that sell the product. One of them, the own one, is not in the sum.", divided_by_all),
+         Mistake("These are the prices of the product's *own* city in the other quarter. Other cities in the same quarter are asked for.",
+                 averaged_over(lambda product, city, quarter: product & city & ~quarter))),
+        ("Compare every row with every other: `product_ids[:, None] == product_ids` is an (N, N) matrix of True and False.",
+         "Rows that count have the same product, the same quarter and another city. Multiply that matrix by `prices`, and divide by its row sums."),
+        "Including the own market is the frequent slip, and it makes the instrument endogenous by construction.",
+        inputs=small_panel),
+    "7.5": Exercise(
+        "a function of (y, others, Z, df) that returns one number",
+        F_given_others,
+        (Mistake("This is the ordinary first-stage F. It does not ask whether the instruments can tell y from the others.", F_alone),
+         Mistake("The explained sum of squares is divided by all m instruments. 2SLS used up one for each of the others: m - n + 1 are left.", divided_by_m),
+         Mistake("The explained sum of squares is divided by m - n. There are n - 1 others, so m - n + 1 instruments are left.", one_too_many),
+         Mistake("y is regressed on the others by least squares. It takes 2SLS: they are endogenous too.", by_least_squares),
+         Mistake("e is what the second-stage regression leaves, with *fitted* others. The b is right, but e is `y - others @ b` with the others themselves.",
+                 second_stage_residual),
+         Mistake("The denominator has all of e. It is to have what the instruments leave of e unexplained.", all_of_e),
+         Mistake("The unexplained sum of squares is not divided by its degrees of freedom.", without_df)),
+        ("Three regressions: the others on Z, y on their fitted values, and what is left of y on Z again.",
+         "With `e = y - others @ b`: fitted values `f` of e on Z; then `(f @ f / (m - n + 1)) / ((e - f) @ (e - f) / df)`, where m - n + 1 is `Z.shape[1] - others.shape[1]`."),
+        "A large F for each and a small one given the others: that is what weak identification looks like with several parameters.",
+        inputs=small_first_stage),
+}
