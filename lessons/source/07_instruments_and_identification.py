@@ -165,7 +165,7 @@ blpteach.show(plots.truth_around)
 
 # %% tags=["build"]
 def economy(centre, markets=100):
-    """Products and agents with x uniform within 1.5 of the centre; sigma is 1."""
+    """Products (N, ...) and agents (A, ...) with x uniform within 1.5 of the centre; sigma is 1."""
     return blpteach.simulate(plots.truth_around(centre), T=markets, J=(4, 12), I=20, seed=0,
                              x=(centre - 1.5, centre + 1.5))    # two tables
 
@@ -350,7 +350,7 @@ table = products.join([squares, by_sums, by_squares])
 
 # %% tags=["build"]
 def model(table, agents, names):
-    """One random coefficient, on x; the instruments are cost shifters and those named."""
+    """Problem (N, M): one random coefficient, on x; the instruments are cost shifters and those named."""
     return blpteach.Problem(table, agents, linear="1 + prices + x + group", random="0 + x",
                             instruments=["w0", "w1", *names])   # K2 = 1, three columns of nodes
 
