@@ -64,6 +64,9 @@ def test_hansens_test(estimates, two_step):
     assert says("4.2", chi2.sf(J, 14), "14 degrees of freedom")
     assert says("4.2", chi2.cdf(J, 6), "probability of a smaller J")
     assert says("4.2", 100 * chi2.sf(J, 6), "percent")
+    assert says("4.2", J, "This is J itself")
+    assert says("4.2", chi2.sf(2256 * J, 6), "N is in it already")
+    assert says("4.2", chi2.sf(J / 2256, 6), "You divided the objective by N")
 
 
 def by_regression(weights):
@@ -81,6 +84,9 @@ def test_shortened_step():
     assert says("4.3", by_regression(lambda R: np.sqrt(np.linalg.norm(R, axis=0))), "has its square")
     assert says("4.3", lambda r, R, penalty: -np.linalg.pinv(R) @ r / (1 + penalty), "on the whole of R'R")
     assert says("4.3", lambda r, R, penalty: -by_regression(lambda R: np.linalg.norm(R, axis=0))(r, R, penalty), "uphill")
+    assert says("4.3", by_regression(lambda R: np.sqrt(2) * np.linalg.norm(R, axis=0)), "counts twice")
+    assert says("4.3", by_regression(lambda R: np.sqrt(1 / 2) * np.linalg.norm(R, axis=0)), "Half of the penalty")
+    assert says("4.3", lambda r, R, penalty: -np.linalg.inv(R.T @ R + penalty * (R**2).sum(0)) @ R.T @ r, "belongs on the diagonal")
 
 
 def standard_error(problem, estimates, groups, columns=slice(None), place=-1):
@@ -103,6 +109,7 @@ def test_standard_error_by_city(problem, estimates):
     assert says("4.4", standard_error(problem, estimates, products["market_ids"]), "cluster by market")
     assert says("4.4", standard_error(problem, estimates, products["city_ids"], place=0), "sigma on the constant")
     assert says("4.4", right**2, "square")
+    assert standard_error(problem, estimates, products["market_ids"]) == pytest.approx(18.2, abs=0.05)     # the insight's number
 
 
 def test_bounds(problem, estimates):
@@ -128,16 +135,18 @@ def test_bounds(problem, estimates):
     assert says("4.5", [stopped.objective, stopped.beta[0]], "stopped on the way")
     signless = problem.evaluate(abs(estimates.sigma), estimates.pi)
     assert says("4.5", [signless.objective, signless.beta[0]], "absolute values of sigma")
+    without = problem.evaluate(np.maximum(estimates.sigma, 0), estimates.pi)
+    assert says("4.5", [without.objective, without.beta[0]], "set the negative sigma to zero")
 
 
-def elasticity(problem, Gamma, beta, delta):
-    """Mean own elasticity from (5.2), market by market."""
+def elasticity(problem, Gamma, beta, delta, observed=False):
+    """Mean own elasticity from (5.2), market by market; divided by the model's shares or by the observed ones."""
     own = []
     for t in range(problem.T):
         one = problem.blocks[0][t]
         mu, alpha = blpteach.taste_deviations(one.X2, one.tastes, Gamma), beta + one.tastes @ Gamma[1]
         P, p = blpteach.choice_probabilities(delta[one.index], mu), problem.prices[one.index]
-        own += list(p * ((P * (1 - P)) @ (one.weights * alpha)) / (P @ one.weights))
+        own += list(p * ((P * (1 - P)) @ (one.weights * alpha)) / (one.shares if observed else P @ one.weights))
     return np.mean(own)
 
 
@@ -145,7 +154,7 @@ def test_error_of_the_mean_elasticity(problem, estimates):
     free, V = estimates.free, estimates.covariance
     beta_map, _ = blpteach.concentrate(problem.X1, problem.Z, blpteach.weighting_2sls(problem.Z))
 
-    def slopes(delta_of, beta_of):
+    def slopes(delta_of, beta_of, observed=False):
         c = np.empty(14)
         for k in range(14):
             step = 1e-4 * np.eye(14)[k] * max(1, abs(np.r_[estimates.theta2, estimates.beta][k]))
@@ -153,7 +162,7 @@ def test_error_of_the_mean_elasticity(problem, estimates):
             for sign in (1, -1):
                 theta2, beta = (np.r_[estimates.theta2, estimates.beta] + sign * step)[:13], estimates.beta[0] + sign * step[13]
                 delta = delta_of(theta2)
-                ends.append(elasticity(problem, free.matrix(theta2), beta_of(delta, beta), delta))
+                ends.append(elasticity(problem, free.matrix(theta2), beta_of(delta, beta), delta, observed))
             c[k] = (ends[0] - ends[1]) / (2 * step[k])
         return c
 
@@ -167,5 +176,12 @@ def test_error_of_the_mean_elasticity(problem, estimates):
     assert says("4.6", c @ V @ c, "square")
     fixed = slopes(lambda theta2: estimates.delta, lambda delta, beta: beta)
     assert says("4.6", np.sqrt(fixed @ V @ fixed), "You keep delta fixed")
+    fixed = slopes(lambda theta2: estimates.delta, lambda delta, beta: beta, observed=True)
+    assert says("4.6", np.sqrt(fixed @ V @ fixed), "divide by the observed shares")
+    naive = standard_error(problem, estimates, np.arange(problem.N), slice(13, None))
+    assert says("4.6", abs(c[13]) * naive, "That had to be found out")
+    own = estimates.own_elasticities()
+    assert says("4.6", np.std(own, ddof=1), "differ between products")
+    assert says("4.6", np.std(own) / np.sqrt(len(own)), "as a random sample")
     again = slopes(anew, lambda delta, beta: (beta_map @ delta)[0])
     assert says("4.6", np.sqrt(again @ V @ again), "You estimate beta anew")

@@ -53,9 +53,9 @@ def objective():
 
 # 4.2: Hansen's test --------------------------------------------------------------------------------------------------------
 
-def p_value(found, parameters):
-    """Of the objective as Hansen's J, with 20 moments and so many parameters."""
-    return float(chi2.sf(found.objective, model()[0].M - parameters))
+def p_value(found, parameters, times=1):
+    """Of the objective, `times` a factor, as Hansen's J, with 20 moments and so many parameters."""
+    return float(chi2.sf(times * found.objective, model()[0].M - parameters))
 
 
 # 4.4: standard errors ------------------------------------------------------------------------------------------------------
@@ -85,29 +85,33 @@ def price_coefficient(theta2):
     return float((maps()[0] @ objective().at(theta2).utilities.delta)[0])
 
 
-def without_signs():
-    """The minimum with the signs of sigma dropped, not searched again."""
+def without_signs(larger=lambda sigma, zero: abs(sigma)):
+    """The minimum with the signs of sigma dropped, or with what is negative set to zero (`np.maximum`); not searched again."""
     theta2 = minimum().theta2.copy()
-    theta2[:4] = abs(theta2[:4])
+    theta2[:4] = larger(theta2[:4], 0)
     return [objective().value(theta2), price_coefficient(theta2)]
 
 
 # 4.6: the error of the mean own elasticity ---------------------------------------------------------------------------------
 
-def mean_elasticity(parameters, delta=None, concentrated=False):
-    """At (theta2, beta), delta found anew unless it is given; beta too, if it is to be concentrated out."""
+def mean_elasticity(parameters, delta=None, concentrated=False, observed=False):
+    """At (theta2, beta), delta found anew unless it is given; beta too, if it is to be concentrated out.
+
+    With `observed` the slopes of the shares are divided by the observed shares instead of the model's.
+    """
     problem, theta2, beta = model()[0], parameters[:13], parameters[13:]
     delta = objective().at(theta2).utilities.delta if delta is None else delta
     beta = maps()[0] @ delta if concentrated else beta
     demand = Demand(problem, beta, minimum().free.matrix(theta2), delta, problem.prices)
-    return Outcome(demand, problem.blocks, problem.prices).own_elasticities().mean()
+    outcome = Outcome(demand, problem.blocks, problem.prices)
+    return (outcome.own_elasticities() * (outcome.shares / problem.shares if observed else 1)).mean()
 
 
 @cache
-def elasticity_slopes(concentrated=False, fixed=False):
+def elasticity_slopes(concentrated=False, fixed=False, observed=False):
     """Central differences (14,) of the mean own elasticity in (theta2, beta)."""
     here = np.r_[minimum().theta2, minimum().beta]
-    options = {"delta": minimum().delta if fixed else None, "concentrated": concentrated}
+    options = {"delta": minimum().delta if fixed else None, "concentrated": concentrated, "observed": observed}
     sizes = 1e-5 * np.maximum(1, abs(here))
     return np.array([(mean_elasticity(here + size * e, **options) - mean_elasticity(here - size * e, **options)) / (2 * size)
                      for size, e in zip(sizes, np.eye(14))])
@@ -163,7 +167,14 @@ EXERCISES = {
                           "exceed them.", lambda: p_value(two_step(), 6)),
                   Mistake("This is the probability of a smaller J. The p-value is that of a larger one: `chi2.sf`, not "
                           "`chi2.cdf`.",
-                          lambda: 1 - p_value(two_step(), 14))),
+                          lambda: 1 - p_value(two_step(), 14)),
+                  Mistake("This is J itself. The p-value is the probability that a chi-square variable is larger than J.",
+                          lambda: two_step().objective),
+                  Mistake("You multiplied the objective by N. `two_step.objective` is N g'Wg: N is in it already.",
+                          lambda: p_value(two_step(), 14, model()[0].N)),
+                  Mistake("You divided the objective by N, or took it as the mean of something. `two_step.objective` is N g'Wg, "
+                          "which is J.",
+                          lambda: p_value(two_step(), 14, 1 / model()[0].N))),
         hints=("How many moments are there beyond the parameters, beta included?",
                "`scipy.stats.chi2.sf(J, degrees_of_freedom)` gives the probability of a larger value. J is "
                "`two_step.objective`."),
@@ -183,7 +194,14 @@ EXERCISES = {
                           lambda r, R, penalty: shortened(r, R, np.diag(np.linalg.norm(R, axis=0)), penalty)),
                   Mistake("The penalty is on the whole of R'R, so that the step is the bare one divided by 1 + penalty. Only "
                           "its diagonal belongs there.",
-                          lambda r, R, penalty: shortened(r, R, R.T @ R, penalty))),
+                          lambda r, R, penalty: shortened(r, R, R.T @ R, penalty)),
+                  Mistake("You add `(R**2).sum(0)` to every row of R'R. It belongs on the diagonal: `np.diag((R**2).sum(0))`.",
+                          lambda r, R, penalty: shortened(r, R, np.tile((R**2).sum(0), (2, 1)), penalty)),
+                  Mistake("The penalty counts twice. In the first-order condition both terms have a factor 2, which cancels.",
+                          lambda r, R, penalty: shortened(r, R, np.diag((R**2).sum(0)), 2 * penalty)),
+                  Mistake("Half of the penalty is lost. The derivative of `d_k²` is `2 d_k`; then both terms have a factor 2, "
+                          "which cancels.",
+                          lambda r, R, penalty: shortened(r, R, np.diag((R**2).sum(0)), penalty / 2))),
         hints=("Write the sum out for one d_k and set its derivative to zero. What comes beside R'R?",
                "The first-order condition is (R'R + penalty D) d = -R'r, where D is diagonal with `(R**2).sum(0)` on it. "
                "Solve it with `np.linalg.solve`."),
@@ -228,6 +246,8 @@ EXERCISES = {
                           lambda: [bounded()[1], minimum().beta[0]]),
                   Mistake("You took absolute values of sigma at the minimum. The other parameters have to be searched again, "
                           "under the bounds.", without_signs),
+                  Mistake("You set the negative sigma to zero at the minimum. The other parameters have to be searched again, "
+                          "under the bounds.", lambda: without_signs(np.maximum)),
                   Mistake("The right numbers, in the other order: objective first.",
                           lambda: [price_coefficient(bounded()[0]), bounded()[1]]),
                   Mistake("The search stopped on the way, where the gradient is small and no minimum is: the optimizer's "
@@ -247,6 +267,9 @@ EXERCISES = {
                   Mistake("You keep delta fixed while theta2 moves. Shares are data, so delta has to be found anew for each "
                           "theta2.",
                           lambda: delta_method(elasticity_slopes(fixed=True), minimum().covariance)),
+                  Mistake("You keep delta fixed while theta2 moves, and divide by the observed shares, which the model then no "
+                          "longer gives. Shares are data, so delta has to be found anew for each theta2.",
+                          lambda: delta_method(elasticity_slopes(fixed=True, observed=True), minimum().covariance)),
                   Mistake("You use the variances alone. The estimates are correlated, some strongly: c'Vc needs the whole "
                           "covariance.",
                           lambda: delta_method(elasticity_slopes(), np.diag(np.diag(minimum().covariance)))),
@@ -254,6 +277,15 @@ EXERCISES = {
                           "In the delta method the 14 parameters vary on their own: "
                           "keep beta where theta2 moves.",
                           lambda: delta_method(elasticity_slopes(concentrated=True), minimum().covariance)),
+                  Mistake("You let beta alone vary, and with the standard error that takes theta2 as known. It comes near, "
+                          "since theta2, with beta following it, hardly moves the mean elasticity. That had to be found out: use all 14.",
+                          lambda: abs(elasticity_slopes()[13]) * price_se(None, slice(13, None))),
+                  Mistake("This is how much elasticities differ between products. The standard error says how far their mean is "
+                          "from its true value because the parameters are estimates.",
+                          lambda: minimum().own_elasticities().std()),
+                  Mistake("You take the elasticities as a random sample, standard deviation over root N. They are computed from 14 "
+                          "estimates, and the error of these is what counts.",
+                          lambda: minimum().own_elasticities().std() / np.sqrt(model()[0].N)),
                   Mistake("That is theta2's part alone, with beta kept: add its column.",
                           lambda: delta_method(elasticity_slopes()[:13], minimum().covariance[:13, :13]))),
         hints=("First a function of 14 numbers. At the estimates it gives the mean of `estimates.own_elasticities()`: check "

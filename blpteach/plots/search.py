@@ -229,7 +229,8 @@ class Searches(Picture):
 def draw_valley(axes, landscape):
     """Contours, the minimum, and on the upper edge the price coefficient along the floor."""
     contours = axes.contour(*landscape.grid, levels=(5, 6, 8, 10, 12, 15, 20, 30, 50), colors=RIVAL, linewidths=1.3)
-    axes.clabel(contours, fmt="%g", fontsize=11, colors=PRODUCT)
+    beside = ((-37.5, 46), (-42, 48), (-42, 42), (-40, 36), (-24, 19), (-11.5, 6), (-3, 21), (3.4, 17), (2, -10))
+    axes.clabel(contours, fmt="%g", fontsize=11, colors=PRODUCT, manual=beside)
     axes.plot(*landscape.best, marker="*", ms=19, color=TRUTH, ls="", zorder=4)
     axes.annotate("minimum", landscape.best, xytext=(12, 8), textcoords="offset points", fontsize=12)
     axes.set(xlabel="π[prices, income²]   (curvature of α in log income)", xlim=(-45, 5), ylim=(-15, 68),

@@ -765,13 +765,14 @@ sets = problem.products.groupby("market_ids")["product_ids"].agg(frozenset).nuni
 means = problem.agents.groupby("market_ids")["income"].mean()
 by_lottery = income.std() / np.sqrt(20)
 assert sets == 1 and np.allclose([means.std(), by_lottery], [0.289, 0.210], atol=2e-3)
+assert abs(by_lottery**2 / means.var() - 0.53) < 0.01
 print(f"different choice sets: {sets}; market means of log income have standard deviation "
       f"{means.std():.2f}; 20 draws from one population would give {by_lottery:.2f}")
 
 # %% [markdown]
 # All 24 products stand in all 94 markets, so choice sets identify nothing about $\sigma$ in these data. What is left are prices and demographics that differ across markets. Half of the variance of the latter ($0.21^2$ of $0.29^2$) is the lottery of 20 draws. Demographics help
-# $\pi$: where incomes are high, which products sell better? And $\sigma$? The two on the constant and on price have $t$ values of 3.4 and 2.5, so something informs them. Sugar and mushy come out near zero. How much of this is the model's functional form and these particular
-# draws, one sample can't say: other draws, and other forms, would.
+# $\pi$: where incomes are high, which products sell better? And $\sigma$? The two on the constant and on price have $t$ values of 3.4 and 2.5, so something informs them. Sugar and mushy come out near zero. How much of this is the model's functional form, and how much these particular
+# draws? To find out one estimates again with other draws and other forms.
 
 # %%
 t_values = estimates.to_frame()["t"].iloc[1:5]
@@ -827,11 +828,12 @@ assert np.allclose(few, [[0.301, 0.398, 0.518], [0.301, 0.264, 0.127], [0.301, 0
 words = {"F2B26": "its twin", "F6B18": "no sugar", "F3B06": "sweeter, mushy"}
 rivals = ids != product
 notes = {k: words[name] for k, name in enumerate(ids[rivals]) if name in words}
+assert sorted(answers["minimum"][sugar > 13] > 0.51) == [False] * 3 + [True] * 3
 plots.HalvedPrice(sugar[rivals], mushy[rivals], product, sugar[~rivals][0], notes,
                   {name: lost[rivals] for name, lost in answers.items()})
 
 # %% [markdown]
-# At the minimum the twin loses half of its buyers, and the cereal without sugar an eighth. But three of the six sweeter cereals lose as much as the twin or more, two very sweet mushy ones among them. Closeness in sugar is not the whole of it. Look at who eats what:
+# At the minimum the twin loses half of its buyers, and the cereal without sugar an eighth. But three of the six sweeter cereals lose about as much as the twin or more, two very sweet mushy ones among them. Closeness in sugar is not the whole of it. Look at who eats what:
 
 # %%
 Gamma, delta = np.hstack([estimates.sigma, estimates.pi]), estimates.delta[one.index]
@@ -1041,6 +1043,16 @@ se_by_city = np.sqrt(V_city[-1, -1])                        # beta comes last
 assert abs(se_by_city - 20.47) < 0.02 and len(np.unique(cities)) == 47
 print(f"by city {se_by_city:.2f}, rows as independent {estimates.beta_se[0]:.2f}")
 assert blpteach.check("4.4", se_by_city)
+
+# %% [markdown] tags=["solution"]
+# By market, a city in one quarter, it would be 18.2. So more than half of the rise comes from products that share a market, and the rest from the city's other quarter.
+
+# %% tags=["solution"]
+markets = problem.products["market_ids"].to_numpy()
+S_market = blpteach.moment_covariance(problem.Z, estimates.xi, "clustered", markets)
+se_by_market = np.sqrt(blpteach.sandwich(estimates.G, W, S_market, problem.N)[-1, -1])
+assert abs(se_by_market - 18.22) < 0.02
+print(f"by market {se_by_market:.2f}")
 
 # %% tags=["check"]
 blpteach.check("4.4", se_by_city)
