@@ -230,7 +230,7 @@ def attempt(design, seed):
 def as_numbers(values):
     """What a design returned, as floats by name."""
     if not isinstance(values, dict) or {"seed", "error"} & values.keys():
-        raise InputError(f"design must return a dict of numbers, without `seed` and `error`, which the table adds; not {values!r}.")
+        raise InputError(f"design must return a dict of numbers, without `seed` and `error` (the table adds them), not {values!r}.")
     return {name: float(value) for name, value in values.items()}
 
 
