@@ -61,7 +61,7 @@ MAP = tuple(Crossing(*row) for row in (
     (r"instruments", "(7.1), (7.2), (7.4)", "blp_instruments, differentiation_instruments, results.optimal_instruments",
      "pyblp.build_blp_instruments, pyblp.build_differentiation_instruments, results.compute_optimal_instruments",
      "section 4; optimal instruments (31)"),
-    (r"supply: costs $\tilde c = x_3'\gamma + \omega$", "(9.1), (9.2)", "problem.costs, results.gamma, results.omega",
+    (r"supply: costs $\tilde c = x_3'\gamma + \omega$", "(9.1), (9.2)", "problem.cost_model, results.gamma, results.omega",
      "problem.products.X3, results.gamma, results.tilde_costs", "(7), (9)"),
 ))
 

@@ -103,12 +103,13 @@ def to_json(estimates):
     -------
     dict
         The attributes of the estimates by name, and under ``"names"`` what the rows and columns of
-        `beta`, `sigma` and `pi` stand for.
+        `beta`, `sigma`, `pi` and `gamma` stand for.
     """
     problem = estimates.problem
     labels = {"linear": problem.X1_names, "random": problem.X2_names, "nodes": problem.node_names,
-              "demographics": problem.demographic_names}
-    names = ("objective", "converged", "evaluations", "beta", "beta_se", "sigma", "sigma_se", "pi", "pi_se")
+              "demographics": problem.demographic_names, "supply": problem.X3_names}
+    names = ("objective", "converged", "evaluations", "beta", "beta_se", "sigma", "sigma_se", "pi", "pi_se",
+             "gamma", "gamma_se")
     numbers = {name: _plain(getattr(estimates, name)) for name in names}
     return {"names": {axis: list(entries) for axis, entries in labels.items()}, **numbers}
 

@@ -33,9 +33,9 @@ class Equations:
     def of(cls, problem, free):
         """Those of a problem, with the linear parameters that `free` does not search."""
         X1 = np.delete(problem.X1, free.searched, axis=1)
-        if problem.costs is None:
+        if problem.cost_model is None:
             return cls(X1, problem.Z, problem.N, [problem.Z])
-        return cls(block_diag(X1, problem.costs.X3), block_diag(problem.Z, problem.costs.ZS), problem.N, [problem.Z, problem.costs.ZS])
+        return cls(block_diag(X1, problem.cost_model.X3), block_diag(problem.Z, problem.cost_model.ZS), problem.N, [problem.Z, problem.cost_model.ZS])
 
     def moment_covariance(self, unobservables, kind, clusters, center):
         """S (M, M) of all moments (3.7); unadjusted, `cov(xi, omega)` times the products of instruments.

@@ -72,7 +72,7 @@ class Estimates(Outcome):
     @cached_property
     def omega(self):
         """Unobserved cost (N,): costs or log costs less what X3 explains; None without a supply side."""
-        return None if self.problem.costs is None else self._solved.tilde_costs - self.problem.costs.X3 @ self.gamma
+        return None if self.problem.cost_model is None else self._solved.tilde_costs - self.problem.cost_model.X3 @ self.gamma
 
     @cached_property
     def S(self):
@@ -110,7 +110,7 @@ class Estimates(Outcome):
     @property
     def clipped_costs(self):
         """Products (N,) whose costs were outside their bounds; all False without a supply side."""
-        return np.zeros(self.problem.N, bool) if self.problem.costs is None else self._solved.clipped
+        return np.zeros(self.problem.N, bool) if self.problem.cost_model is None else self._solved.clipped
 
     @property
     def sigma_se(self):
@@ -257,7 +257,7 @@ class Estimates(Outcome):
         tables = [layout("mean tastes", *beta)] + ([layout("random coefficients", *self._random_frames())] if p.K2 else [])
         if p.K3:
             gamma = pd.DataFrame({"gamma": self.gamma}, p.X3_names), pd.DataFrame({"gamma": self.gamma_se}, p.X3_names)
-            tables.append(layout("log costs" if p.costs.log else "costs", *gamma))
+            tables.append(layout("log costs" if p.cost_model.log else "costs", *gamma))
         return "\n".join(head + tables + [self.verdict()])
 
     def _random_frames(self):

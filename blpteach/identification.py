@@ -90,7 +90,7 @@ def delta_slopes(estimates):
         raise InputError(f"Shares were not inverted in market(s) {estimates._failed_labels()}, so delta has no derivatives "
                          "there. Take parameters nearer to zero.")
     solved = estimates._solved
-    jacobian = solved.jacobian if estimates.problem.costs is None else solved.delta_jacobian
+    jacobian = solved.jacobian if estimates.problem.cost_model is None else solved.delta_jacobian
     return jacobian[:, :len(estimates.free.rows)]
 
 
@@ -222,7 +222,7 @@ def profile(estimates, parameter, values):
     k = held_parameter(estimates, parameter)
     values = finite_values(values)
     beta_map, moment_map = concentrate(estimates._equations.X, estimates._equations.Z, estimates.W, problem.N)
-    search = stay if len(free.start) == 1 else gauss_newton if problem.costs is None else quasi_newton
+    search = stay if len(free.start) == 1 else gauss_newton if problem.cost_model is None else quasi_newton
     solve, solved, rows = problem.solver(free), {estimates.theta2[k]: np.delete(estimates.theta2, k)}, {}
     for number in np.argsort(abs(values - estimates.theta2[k]), kind="stable"):
         value = values[number]
@@ -447,7 +447,7 @@ def weights_and_moments(estimates, E):
 
 def effect_codes(problem):
     """Number (N,) of each row's fixed effect, and the labels of the effects as an index."""
-    names = problem.formulas["absorb"]
+    names = problem.arguments["absorb"]
     names = [names] if isinstance(names, str) else list(names or [])
     if not names:
         raise InputError("absorbed_tastes: the problem absorbs no fixed effects, so mean tastes are in beta. "

@@ -57,25 +57,25 @@ def optimal_instruments(estimates, prices=None):
     shares, blocks, X1 = at_expected(problem, demand, prices)
     solved = problem.solver(estimates.free, blocks=blocks, prices=prices, X1=X1)(estimates.theta2)
     jacobian = solved.jacobian.reshape(-1, problem.N, len(estimates.theta2))             # (equations, N, P)
-    unobservables = [estimates.xi] if problem.costs is None else [estimates.xi, estimates.omega]
+    unobservables = [estimates.xi] if problem.cost_model is None else [estimates.xi, estimates.omega]
     weighted = np.tensordot(np.linalg.inv(np.atleast_2d(np.cov(unobservables))), jacobian, 1)
     names = problem.theta2_names(estimates.free)
     index = problem.products.index
     tables = [pd.DataFrame(values, index, [f"optimal {name}" for name in names]) for values in weighted]
     concentrated = np.setdiff1d(np.flatnonzero(problem.linear.endogenous), estimates.free.searched)
     expected = pd.DataFrame(X1[:, concentrated], index, [f"expected {problem.X1_names[k]}" for k in concentrated])
-    demand_table, supply_table = tables[0].join(expected), (tables[1] if len(tables) == 2 else None)
+    demand_table, supply_table = pd.concat([tables[0], expected], axis=1), (tables[1] if len(tables) == 2 else None)
     return OptimalInstruments(demand_table, supply_table, prices, shares, problem.with_instruments(demand_table, supply_table))
 
 
 def expected_prices(estimates, demand):
     """Prices (N,) in expectation: the equilibrium at `c = X3 gamma`, or the fit of prices on all exogenous variables."""
     problem = estimates.problem
-    if problem.costs is None:
+    if problem.cost_model is None:
         net = problem.demean(problem.prices)
         return problem.prices - net + problem.Z @ np.linalg.lstsq(problem.Z, net, rcond=None)[0]
-    explained = problem.costs.X3 @ estimates.gamma
-    costs = np.exp(explained) if problem.costs.log else explained
+    explained = problem.cost_model.X3 @ estimates.gamma
+    costs = np.exp(explained) if problem.cost_model.log else explained
     return solve_counterfactual(demand, problem.prices, estimates._firm_ids, costs, np.zeros(problem.N, bool)).prices
 
 

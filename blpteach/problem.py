@@ -2,20 +2,20 @@
 
 Everything that is estimated lives in the step modules; here is what they are given.
 """
-import re
+from copy import copy
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from . import validation as check
+from .agents import read_consumers
 from .blocks import make_blocks
 from .errors import InputError, listing
+from .equations import Equations
 from .estimates import Estimates
 from .formula import design
-from .equations import Equations
 from .gmm import absorb_effects
-from .integration import Rule
 from .lognormal import Lognormal
 from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, quasi_newton, random_starts, solve_delta, stay
 from .post_estimation import ownership_matrix
@@ -96,8 +96,9 @@ class Problem:
                  integration=None, supply=None, log_costs=False, cost_bounds=None, supply_instruments=None,
                  coefficients=None, holdings=0.0, clusters=None):
         self.arguments = {"agents": agents, "linear": linear, "random": random, "demographics": demographics, "absorb": absorb,
-                          "integration": integration, "supply": supply, "log_costs": log_costs, "cost_bounds": cost_bounds,
-                          "coefficients": coefficients, "holdings": holdings, "clusters": clusters}
+                          "instruments": instruments, "integration": integration, "supply": supply, "log_costs": log_costs,
+                          "cost_bounds": cost_bounds, "supply_instruments": supply_instruments, "coefficients": coefficients,
+                          "holdings": holdings, "clusters": clusters}
         check.check_products(products)
         self.products = products = products.copy()              # what happens to the table later is of no account
         self.market_ids = products["market_ids"]
@@ -106,7 +107,6 @@ class Problem:
         self.prices = products["prices"].to_numpy(float)
         check.check_shares(products["shares"], self.market_ids)
         self.N, self.T = len(products), len(self.market_labels)
-        self.formulas = {"linear": linear, "random": random, "demographics": demographics, "absorb": absorb}
         self.holdings = check.holdings(holdings, products)
         self._read_characteristics(linear, random)
         self.lognormal = Lognormal(*check.lognormal(coefficients, self.X2_names))
@@ -159,7 +159,7 @@ class Problem:
         check.check_not_collinear(self.Z, self.Z_names, "instruments (with the exogenous columns of linear)")
 
     def _read_supply(self, supply, log_costs, cost_bounds, supply_instruments):
-        self.costs, self.ownership = None, None
+        self.cost_model, self.ownership = None, None
         self.X3_names, self.ZS_names, self.K3 = [], [], 0
         if supply is None:
             return check.check_no_supply(log_costs, cost_bounds, supply_instruments)
@@ -171,7 +171,7 @@ class Problem:
         ZS = np.column_stack([self.products[excluded].to_numpy(float), X3.values])
         check.check_not_collinear(X3.values, X3.names, "supply")
         check.check_not_collinear(ZS, self.ZS_names, "supply_instruments (with the columns of supply)")
-        self.costs = CostModel(X3.values, ZS, bool(log_costs), check.cost_bounds(cost_bounds, log_costs))
+        self.cost_model = CostModel(X3.values, ZS, bool(log_costs), check.cost_bounds(cost_bounds, log_costs))
         firms = self.products["firm_ids"].to_numpy()
         self.ownership = [ownership_matrix(firms[block.index], self.holdings) for block in self.blocks]
         self._setters = [by_firm(H) for H in self.ownership]
@@ -185,62 +185,11 @@ class Problem:
             self.clusters = pd.factorize(self.products[clusters])[0]
 
     def _read_agents(self, agents, demographics, integration):
-        if not self.K2:
-            return self._read_logit_agents(agents, demographics, integration)
-        if integration is not None and not isinstance(integration, Rule):
-            raise InputError(f"integration must be a rule such as blpteach.halton(200, seed=0), not {integration!r}.")
-        if integration is not None and demographics is None:
-            return self._draw_agents(integration)
-        if agents is None:
-            raise InputError("random coefficients need consumer types: give agents (a table with nodes0, nodes1, ... and weights) or "
-                             "integration=blpteach.halton(200, seed=0)." +
-                             (" Demographics are columns of agents." if demographics else ""))
-        self._read_agents_table(agents, demographics, integration)
-
-    def _read_agents_table(self, agents, demographics, integration):
-        nodes = node_columns(agents) if integration is None else []
-        equal = integration is not None and "weights" not in getattr(agents, "columns", ())      # draws without weights count alike
-        check.check_agents(agents, pd.Series(self.market_labels), nodes if equal else [*nodes, "weights"])
-        self.agents = agents = agents[agents["market_ids"].isin(self.market_labels)]
-        ids = agents["market_ids"]
-        self.agent_markets = pd.Index(self.market_labels).get_indexer(ids)
-        y = design(demographics, agents, "demographics", ids)
-        if not nodes and not y.names:
-            raise InputError("agents has neither nodes0, nodes1, ... nor demographics: nothing makes consumers differ.")
-        values = agents[nodes].to_numpy(float)
-        if integration is not None:
-            nodes, values = self._draw_for_each_agent(integration, len(agents))
-        weights = pd.Series(1.0, agents.index) / ids.map(ids.value_counts()) if equal else agents["weights"].astype(float)
-        check.check_weights(weights, ids, self.products["shares"], self.market_ids)
-        self._set_tastes(values, nodes, y.values, y.names, weights.to_numpy())
-
-    def _read_logit_agents(self, agents, demographics, integration):
-        if demographics is not None or integration is not None:
-            raise InputError("demographics and integration need random=...: the characteristics for which tastes differ.")
-        if agents is not None:
-            raise InputError("agents are given, but no characteristic has a random coefficient: give random=..., or leave agents out.")
-        self.agents, self.agent_markets = None, np.arange(self.T)
-        self._set_tastes(np.empty((self.T, 0)), [], np.empty((self.T, 0)), [], np.ones(self.T))
-
-    def _draw_agents(self, integration):
-        nodes, weights = integration.nodes_and_weights(self.T, self.K2)
-        I = weights.shape[1]
-        self.agents, self.agent_markets = None, np.repeat(np.arange(self.T), I)
-        names = [f"nodes{k}" for k in range(self.K2)]
-        self._set_tastes(nodes.reshape(-1, self.K2), names, np.empty((self.T * I, 0)), [], weights.ravel())
-
-    def _draw_for_each_agent(self, integration, count):
-        if integration.is_product:
-            raise InputError("integration: a product rule can't be combined with demographics. Its nodes come with weights of their own and "
-                             "would have to be crossed with every row of agents. Use a draw rule, such as blpteach.halton(1, seed=0), which "
-                             "gives each row its own draw, or put nodes into agents.")
-        return [f"nodes{k}" for k in range(self.K2)], integration.draws(count, self.K2)
-
-    def _set_tastes(self, nodes, node_names, demographics, demographic_names, weights):
-        self.node_names, self.demographic_names = list(node_names), list(demographic_names)
+        consumers = read_consumers(agents, demographics, integration, self.K2, self.products, self.market_labels)
+        self.agents, self.agent_markets = consumers.table, consumers.markets
+        self.tastes, self.weights = consumers.tastes, consumers.weights                  # (A, L + D), (A,)
+        self.node_names, self.demographic_names = consumers.node_names, consumers.demographic_names
         self.L, self.D = len(self.node_names), len(self.demographic_names)
-        self.tastes = np.column_stack([nodes, demographics])    # (A, L + D)
-        self.weights = weights
 
     # Estimating ------------------------------------------------------------------------------------------------------------
 
@@ -280,7 +229,7 @@ class Problem:
         -------
         Estimates
         """
-        method = method or ("gauss-newton" if self.costs is None else "quasi-newton")
+        method = method or ("gauss-newton" if self.cost_model is None else "quasi-newton")
         if method not in SEARCHES and str(method).lower() not in MINIMIZERS:
             raise InputError(f"method={method!r}: choose {listing(SEARCHES)} or a method of scipy.optimize.minimize: {listing(MINIMIZERS, 20)}.")
         if starts < 0 or int(starts) != starts:
@@ -317,7 +266,7 @@ class Problem:
         def covariance(unobservables, kind):
             net = np.r_[self.demean(unobservables[:self.N]), unobservables[self.N:]]
             return equations.moment_covariance(net, kind, self.clusters, center)
-        if self.costs is not None and self.costs.log and self.costs.bounds[0] is None:
+        if self.cost_model is not None and self.cost_model.log and self.cost_model.bounds[0] is None:
             check.check_costs_at_start(self.solver(free)(free.start), self.market_ids)
         extra = random_starts(free, starts, seed) if starts else ()
         fit = gmm_steps(equations.X, equations.Z, self.N, self.solver(free), free.start, steps, lambda left: covariance(left, weighting),
@@ -330,11 +279,11 @@ class Problem:
         Other blocks, prices and X1 than those of the data are for other points than the data.
         """
         blocks = self.blocks if blocks is None else blocks
-        if self.costs is None:
+        if self.cost_model is None:
             return partial(solve_delta, free=free, blocks=blocks, N=self.N, lognormal=self.lognormal)
         return partial(solve_demand_and_supply, free=free, blocks=blocks, X1=self.linear.values if X1 is None else X1,
                        X1_slope=self.linear.price_slope, X2_slope=self.X2.price_slope, prices=self.prices if prices is None else prices,
-                       ownership=self.ownership, setters=self._setters, model=self.costs, lognormal=self.lognormal)
+                       ownership=self.ownership, setters=self._setters, model=self.cost_model, lognormal=self.lognormal)
 
     def with_instruments(self, demand, supply=None):
         """The same problem with other excluded instruments.
@@ -342,18 +291,25 @@ class Problem:
         Parameters
         ----------
         demand, supply : DataFrames (N, M)
-            By the rows of the products table.
+            By the rows of the products table. Without `supply` the cost equation keeps its own.
 
         Returns
         -------
         Problem
         """
-        tables = [table for table in (demand, supply) if table is not None]
-        renamed = [table.set_axis([f"{name} ({which})" if len(tables) == 2 else name for name in table.columns], axis=1)
-                   for table, which in zip(tables, ("demand", "supply"))]
-        products = pd.concat([self.products, *renamed], axis=1)
-        names = [list(table.columns) for table in renamed]
-        return Problem(products, **self.arguments, instruments=names[0], supply_instruments=names[1] if supply is not None else None)
+        tables, changed = [demand], {"instruments": list(demand.columns)}
+        if supply is not None:
+            tables = [demand.add_suffix(" (demand)"), supply.add_suffix(" (supply)")]
+            changed = {name: list(table.columns) for name, table in zip(("instruments", "supply_instruments"), tables)}
+        kept = self.products.drop(columns=sum(changed.values(), []), errors="ignore")    # a second round replaces the first
+        other = copy(self)
+        other.products = pd.concat([kept, *tables], axis=1)
+        other.arguments = now = self.arguments | changed
+        other._read_instruments(now["instruments"])
+        other._absorb(now["absorb"])
+        if supply is not None:
+            other._read_supply(now["supply"], now["log_costs"], now["cost_bounds"], now["supply_instruments"])
+        return other
 
     def theta2(self, sigma=None, pi=None, beta=None):
         """Starting values as `Theta2`: the free elements in PyBLP's order, sigma by rows, then pi by rows, then searched linear ones."""
@@ -363,8 +319,8 @@ class Problem:
         pi = check.parameter_matrix(pi, self.X2_names, self.demographic_names, "pi")
         rows, columns = np.nonzero(sigma)
         pi_rows, pi_columns = np.nonzero(pi)
-        searched = np.flatnonzero(self.linear.price_slope.any(0)) if self.costs is not None else np.empty(0, int)
-        start = check.searched_beta(beta, self.X1_names, searched, self.costs is not None)
+        searched = np.flatnonzero(self.linear.price_slope.any(0)) if self.cost_model is not None else np.empty(0, int)
+        start = check.searched_beta(beta, self.X1_names, searched, self.cost_model is not None)
         return Theta2(np.hstack([sigma, pi]), np.r_[rows, pi_rows], np.r_[columns, pi_columns + self.L], searched, start)
 
     def theta2_names(self, free):
@@ -394,18 +350,13 @@ class Problem:
     def __repr__(self):
         agents = "" if not self.K2 else f", {len(self.tastes) / self.T:.4g} consumer types a market"
         lines = [f"Problem: {self.N} products in {self.T} markets{agents}",
-                 f"  linear        {', '.join(self.X1_names)}" + (f"   (absorbed: {self.formulas['absorb']})" if self._effects is not None else "")]
+                 f"  linear        {', '.join(self.X1_names)}" + (f"   (absorbed: {self.arguments['absorb']})" if self._effects is not None else "")]
         if self.K2:
             lines.append(f"  random        {', '.join(self.X2_names)}   (nodes: {self.L})")
         if self.D:
             lines.append(f"  demographics  {', '.join(self.demographic_names)}")
         lines.append(f"  moments       {self.M}: {listing(self.Z_names, 4)}")
-        if self.costs is not None:
-            lines.append(f"  {'log costs' if self.costs.log else 'costs':<12}  {', '.join(self.X3_names)}")
+        if self.cost_model is not None:
+            lines.append(f"  {'log costs' if self.cost_model.log else 'costs':<12}  {', '.join(self.X3_names)}")
             lines.append(f"  moments       {len(self.ZS_names)}: {listing(self.ZS_names, 4)}")
         return "\n".join(lines)
-
-
-def node_columns(agents):
-    """Names of the columns nodes0, nodes1, ...; none where agents is no table, which is refused later."""
-    return [name for name in getattr(agents, "columns", ()) if re.fullmatch(r"nodes\d+", str(name))]

@@ -92,7 +92,7 @@ def check_weights(weights, agent_markets, shares, market_ids):
     odd = abs(total - 1) > 1e-6
     if odd.any():
         warnings.warn(f"Column `weights` of agents sums to between {total.min():.4g} and {total.max():.4g}, not to one, in {odd.sum()} of "
-                      f"{len(total)} markets. They are used as they are, as importance-sampling weights may be.", stacklevel=5)
+                      f"{len(total)} markets. They are used as they are, as importance-sampling weights may be.", stacklevel=6)       # the line that calls Problem
 
 
 def check_instruments(products, instruments, endogenous, which="instruments"):

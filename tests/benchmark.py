@@ -73,12 +73,11 @@ def supply_against_pyblp():
     import pyblp
     import pyblp_oracle as oracle
 
-    import blpteach
-    from test_supply import CARS, SIGMA
-    tables = blpteach.load_autos()
-    problem, theirs = blpteach.Problem(*tables, **CARS), oracle.autos_with_supply(*tables)
+    from blpteach import load_autos
+    from blpteach.examples import supply
+    (problem, start), theirs = supply(), oracle.autos_with_supply(*load_autos())
     print(f"\n{'automobiles, demand and supply (milliseconds)':<58}{'blpteach':>12}{'PyBLP':>12}{'ratio':>9}")
-    free = problem.theta2(SIGMA, oracle.AUTOS_PI)
+    free = problem.theta2(start["sigma"], start["pi"])
     solve = problem.solver(free)
 
     def evaluate_pyblp():
@@ -87,7 +86,7 @@ def supply_against_pyblp():
     row("delta, costs and their Jacobians at the tutorial's start", best(lambda: solve(free.start), 10), per_solve / evaluations)
 
     def estimate():
-        return problem.estimate(SIGMA, oracle.AUTOS_PI, steps=2, initial_update=True, progress=False)
+        return problem.estimate(**start, progress=False)
 
     def estimate_pyblp():
         return theirs.solve(oracle.AUTOS_SIGMA, oracle.AUTOS_PI, initial_update=True, optimization=pyblp.Optimization("bfgs", {"gtol": 1e-4}),

@@ -191,7 +191,8 @@ def test_estimate_as_json(capsys):
     assert np.shape(result["pi"]) == (4, 4) == tuple(len(result["names"][axis]) for axis in ("random", "demographics"))
 
 
-@pytest.mark.parametrize("example", [name for name in EXAMPLES if name != "cereal"])
+@pytest.mark.parametrize("example", [pytest.param(name, marks=pytest.mark.slow) if name == "supply" else name
+                                     for name in EXAMPLES if name != "cereal"])
 def test_every_example_can_be_estimated(example, capsys):
     assert cli.main(["estimate", example, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["converged"] is True

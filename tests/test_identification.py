@@ -227,11 +227,11 @@ def q_by_hand(estimates, theta2):
     """The objective from its definition: `N g'Wg` at the beta (and gamma) that make it smallest, with the estimates' W."""
     problem, free = estimates.problem, estimates.free
     here = problem.solver(free)(theta2)
-    if problem.costs is None:
+    if problem.cost_model is None:
         y, X, Z = here.delta, problem.X1, problem.Z
     else:
         y = np.r_[here.delta - problem.X1[:, free.searched] @ theta2[len(free.rows):], here.tilde_costs]
-        parts = [np.delete(problem.X1, free.searched, 1), problem.costs.X3], [problem.Z, problem.costs.ZS]
+        parts = [np.delete(problem.X1, free.searched, 1), problem.cost_model.X3], [problem.Z, problem.cost_model.ZS]
         X, Z = (block_diag(*part) for part in parts)
     A = Z.T @ X
     g = Z.T @ (y - X @ np.linalg.solve(A.T @ estimates.W @ A, A.T @ estimates.W @ (Z.T @ y))) / problem.N
@@ -408,7 +408,7 @@ def test_unadjusted_covariance_with_supply_term_by_term():
     estimates = problem.estimate([0.8], beta={"prices": -1.0}, errors="unadjusted")
     d, V = fixed_effects(estimates)
     E = (products["product_ids"].to_numpy()[:, None] == d.index.to_numpy()).astype(float)
-    xi, omega, ZS = estimates.xi, estimates.omega, problem.costs.ZS
+    xi, omega, ZS = estimates.xi, estimates.omega, problem.cost_model.ZS
     slope = problem.solver(estimates.free)(estimates.theta2).delta_jacobian[:, 0]
     A = E.T @ np.column_stack([slope, -problem.prices, np.zeros((problem.N, 2))]) / E.sum(0)[:, None]
     weights = np.linalg.inv(estimates.S)

@@ -1,4 +1,5 @@
 """Approximately optimal instruments: against PyBLP, by their definition, and in estimation."""
+import warnings
 
 import numpy as np
 import pytest
@@ -6,10 +7,11 @@ from numpy.testing import assert_allclose
 
 import blpteach
 from blpteach import Problem, Truth, simulate
+from blpteach.examples import supply
 
 import pyblp_oracle as oracle
 from economies import differences
-from test_supply import CARS, MADE, SIGMA, START
+from test_supply import MADE, START
 
 TRUTH = Truth()
 DEMAND = {name: MADE[name] for name in ("linear", "random", "demographics")}
@@ -43,9 +45,9 @@ def test_pyblp_agrees_on_the_demand_side(tables, found):
 
 @pytest.mark.slow
 def test_pyblp_agrees_on_the_automobiles_with_supply():
-    tables = blpteach.load_autos()
-    ours = Problem(*tables, **CARS).evaluate(SIGMA, oracle.AUTOS_PI).optimal_instruments()
-    theirs = oracle.autos_with_supply(*tables).solve(oracle.AUTOS_SIGMA, oracle.AUTOS_PI, method="1s", **oracle.AUTOS_OPTIONS, **oracle.STAY, **oracle.TIGHT)
+    problem, start = supply()
+    ours = problem.evaluate(start["sigma"], start["pi"]).optimal_instruments()
+    theirs = oracle.autos_with_supply(*blpteach.load_autos()).solve(oracle.AUTOS_SIGMA, oracle.AUTOS_PI, method="1s", **oracle.AUTOS_OPTIONS, **oracle.STAY, **oracle.TIGHT)
     theirs = theirs.compute_optimal_instruments()
     assert_allclose(ours.prices, theirs.expected_prices.ravel(), rtol=1e-8)
     same_up_to_scale(ours.demand.to_numpy(), theirs.demand_instruments)
@@ -77,6 +79,52 @@ def test_without_supply_they_identify_exactly(found):
     assert abs(again.beta - TRUTH.beta).max() < 4 * again.beta_se.max()
 
 
+def test_a_second_round_replaces_the_first(found):
+    first = found.optimal_instruments().problem.estimate(found.sigma, found.pi)
+    ours = first.optimal_instruments()
+    assert ours.problem.Z_names == first.problem.Z_names and ours.problem.products.columns.is_unique
+    assert_allclose(ours.problem.products[ours.demand.columns], ours.demand)
+    fresh = Problem(ours.problem.products, found.problem.arguments["agents"], **DEMAND, instruments=list(ours.demand.columns))
+    assert_allclose(ours.problem.Z, fresh.Z)
+    second = ours.problem.estimate(found.sigma, found.pi)
+    assert second.objective < 1e-12 and abs(second.beta - first.beta).max() < abs(first.beta - found.beta).max() / 2
+    assert not np.allclose(ours.demand, found.optimal_instruments().demand, rtol=1e-3)
+
+
+def test_both_equations_in_a_second_round(tables):
+    e = Problem(*tables, **MADE).evaluate(**START)
+    again = e.optimal_instruments().problem.evaluate(**START).optimal_instruments().problem
+    fresh = Problem(again.products, tables[1], **MADE, instruments=again.excluded_names,
+                    supply_instruments=[name for name in again.ZS_names if name not in again.X3_names])
+    assert again.products.columns.is_unique and len(again.ZS_names) == len(e.theta2) + again.K3
+    assert_allclose(again.Z, fresh.Z), assert_allclose(again.cost_model.ZS, fresh.cost_model.ZS)
+
+
+def test_other_instruments_of_demand_alone_leave_the_costs_theirs(tables):
+    chosen = ["w0", "w1", "demand_instruments4"]
+    problem = Problem(*tables, **MADE | {"supply": "1 + x + group"}, supply_instruments=chosen)
+    other = problem.with_instruments(problem.products[["demand_instruments0", "demand_instruments1"]])
+    assert other.Z_names[:2] == ["demand_instruments0", "demand_instruments1"] and other.M == 5
+    assert other.ZS_names[:3] == chosen and other.cost_model is problem.cost_model and problem.M > other.M
+
+
+def test_rows_need_no_index_of_their_own(tables):
+    """Tables that were put together from several have the same row label more than once."""
+    products, agents = tables
+    e = Problem(products.set_axis(np.arange(len(products)) // 2), agents, **DEMAND).evaluate(START["sigma"], START["pi"])
+    ours, theirs = e.optimal_instruments(), Problem(products, agents, **DEMAND).evaluate(START["sigma"], START["pi"]).optimal_instruments()
+    assert_allclose(ours.problem.Z, theirs.problem.Z)
+
+
+def test_weights_are_warned_of_once():
+    """The automobiles' weights sum to 0.154, as importance-sampling weights may."""
+    with pytest.warns(UserWarning, match="sums to between"):
+        problem, _ = supply()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        problem.with_instruments(problem.products[problem.excluded_names])
+
+
 def test_expected_prices_may_be_given(found):
     prices = np.linspace(1, 3, found.problem.N)
     ours = found.optimal_instruments(prices=prices)
@@ -101,7 +149,7 @@ def test_with_supply_both_equations_get_them(tables):
     ours = e.optimal_instruments()
     P = len(e.theta2)
     assert ours.demand.shape == ours.supply.shape == (problem.N, P)
-    expected_costs = problem.costs.X3 @ e.gamma                 # first-order conditions hold at expected prices when unobservables are zero
+    expected_costs = problem.cost_model.X3 @ e.gamma                 # first-order conditions hold at expected prices when unobservables are zero
     counter = e.counterfactual(costs=expected_costs)
     assert abs(counter.prices - ours.prices).max() > 1e-3       # xi is there, but not here
     again = ours.problem.estimate(e.sigma, e.pi, beta={"prices": e.beta[1]})

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 import blpteach
 from blpteach import InputError, Problem, Truth, simulate
+from blpteach.examples import AUTOMOBILE_OPTIMUM, automobile_parameters, supply
 from blpteach.supply import CostModel, margin_jacobian
 
 import pyblp_oracle as oracle
@@ -16,10 +17,7 @@ from economies import differences, random_market
 
 TRUTH = Truth()
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "autos_optimum.json").read_text(encoding="utf-8"))
-CARS = {"linear": "1 + hpwt + air + mpd + space", "random": "1 + prices + hpwt + air + mpd + space", "demographics": "0 + I(1 / income)",
-        "supply": "1 + log(hpwt) + air + log(mpg) + log(space) + trend", "log_costs": True, "cost_bounds": (0.001, None), "clusters": "clustering_ids"}
 ROWS = [0, 2, 3, 4, 5]                                          # characteristics with nodes: sigma is 6 x 5
-SIGMA = oracle.AUTOS_SIGMA[:, ROWS]
 MADE = {"linear": "1 + prices + x + group", "random": "0 + prices + x + group", "demographics": "0 + income", "supply": "1 + x + group + w0 + w1"}
 START = {"sigma": TRUTH.sigma_matrix / 2, "pi": TRUTH.pi_matrix / 2, "beta": {"prices": -1.5}}
 
@@ -38,7 +36,7 @@ def made(tables):
 
 @pytest.fixture(scope="module")
 def cars():
-    return Problem(*blpteach.load_autos(), **CARS)
+    return supply()
 
 
 # Derivatives ---------------------------------------------------------------------------------------------------------------
@@ -90,7 +88,7 @@ def test_costs_of_a_simulated_equilibrium_are_the_true_ones(made):
     """Prices solve Bertrand-Nash under the true costs, so at the true parameters the first-order conditions give them back."""
     found = made.evaluate(TRUTH.sigma_matrix, TRUTH.pi_matrix, beta={"prices": TRUTH.beta[1]})
     assert_allclose(found.costs(), made.products["costs"], rtol=1e-10, atol=1e-10)
-    assert_allclose(found.omega + made.costs.X3 @ found.gamma, made.products["costs"], rtol=1e-10, atol=1e-10)
+    assert_allclose(found.omega + made.cost_model.X3 @ found.gamma, made.products["costs"], rtol=1e-10, atol=1e-10)
 
 
 def test_bounds_are_counted_and_stop_derivatives():
@@ -131,7 +129,7 @@ def test_the_truth_is_recovered_and_supply_helps(made, tables):
 def test_moments_and_standard_errors_restated(made):
     """The sandwich of both equations from its definition, with the joint Jacobian by finite differences."""
     found = made.estimate(**START)
-    Z, ZS, X1, X3, N = made.Z, made.costs.ZS, made.X1, made.costs.X3, made.N
+    Z, ZS, X1, X3, N = made.Z, made.cost_model.ZS, made.X1, made.cost_model.X3, made.N
     free, K = made.theta2(**START), made.K1
 
     def g(parameters):
@@ -150,7 +148,7 @@ def test_moments_and_standard_errors_restated(made):
 
 def test_unadjusted_covariance_has_both_equations(made):
     found = made.evaluate(**START, errors="unadjusted")
-    Z = [made.Z, made.costs.ZS]
+    Z = [made.Z, made.cost_model.ZS]
     moments = np.cov(np.stack([found.xi, found.omega]), bias=True)
     for a, rows in enumerate((slice(0, made.M), slice(made.M, None))):
         for b, columns in enumerate((slice(0, made.M), slice(made.M, None))):
@@ -172,7 +170,8 @@ def test_automobiles_at_the_tutorials_start(cars, options):
     theirs = oracle.autos_with_supply(*blpteach.load_autos()).solve(
         oracle.AUTOS_SIGMA, oracle.AUTOS_PI, method=f"{options.get('steps', 1)}s", initial_update=options.get("initial_update", False),
         **oracle.AUTOS_OPTIONS, **oracle.STAY, **oracle.TIGHT)
-    ours = cars.evaluate(SIGMA, oracle.AUTOS_PI, **options)
+    problem, start = cars
+    ours = problem.evaluate(start["sigma"], start["pi"], **options)
     for name in ("objective", "delta", "xi", "omega", "beta", "beta_se", "gamma", "gamma_se", "gradient"):
         expected = np.ravel(getattr(theirs, name))
         assert_allclose(getattr(ours, name), expected.item() if name == "objective" else expected, rtol=1e-7, atol=1e-7 * abs(expected).max(), err_msg=name)
@@ -183,7 +182,8 @@ def test_automobiles_at_the_tutorials_start(cars, options):
 
 @pytest.mark.slow
 def test_automobiles_two_step_optimum(cars):
-    ours = cars.estimate(SIGMA, oracle.AUTOS_PI, steps=2, initial_update=True, progress=False)
+    problem, start = cars
+    ours = problem.estimate(**start, progress=False)
     assert ours.objective == pytest.approx(REFERENCE["objective"], rel=1e-6) == pytest.approx(497.336, abs=1e-3)
     for name in ("beta", "gamma"):
         assert_allclose(getattr(ours, name), np.ravel(REFERENCE[name]), rtol=1e-3)
@@ -194,6 +194,8 @@ def test_automobiles_two_step_optimum(cars):
     assert_allclose(ours.pi[1, 0], REFERENCE["pi"][1][0], rtol=1e-3)
     assert_allclose([ours.own_elasticities().mean(), ours.costs().mean(), ours.markups().mean()],
                     [REFERENCE[f"{name}_mean"] for name in ("own_elasticity", "costs", "markups")], rtol=1e-4)
+    stored = automobile_parameters(*AUTOMOBILE_OPTIMUM)
+    assert_allclose(stored["sigma"], ours.sigma, rtol=1e-5), assert_allclose(stored["pi"], ours.pi, rtol=1e-5)
     assert ours.converged and abs(ours.own_elasticities().mean() - -3.92763) < 1e-4
 
 

@@ -111,7 +111,7 @@ def test_parabolas_are_the_objective_and_lowest_at_the_estimate(autos):
     picture = Profile(estimates.delta, exogenous, problem.prices, {"all": excluded, "own": excluded[:, :4]})
     assert np.isclose(picture.minimum("all"), estimates.beta[-1])
     assert np.isclose(picture.objective("all", estimates.beta[-1])[0], estimates.objective)
-    own = blpteach.Problem(problem.products, linear=problem.formulas["linear"], instruments=problem.excluded_names[:4]).estimate()
+    own = blpteach.Problem(problem.products, linear=problem.arguments["linear"], instruments=problem.excluded_names[:4]).estimate()
     assert np.isclose(picture.minimum("own"), own.beta[-1]) and np.isclose(picture.objective("own", own.beta[-1])[0], own.objective)
     other = estimates.delta + 0.2 * problem.prices              # the formula of 2SLS, written out at another price coefficient
     xi = other - exogenous @ np.linalg.lstsq(exogenous, other, rcond=None)[0]

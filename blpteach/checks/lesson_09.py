@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 
 from ..datasets import load_autos
+from ..examples import AUTOMOBILE_OPTIMUM, automobile_parameters
 from ..post_estimation import equilibrium_prices, margins, ownership_matrix, share_jacobian
 from ..problem import Problem
 from ..supply import margin_jacobian
@@ -13,20 +14,17 @@ from .exercise import Exercise, Mistake
 
 # The automobiles at the estimates -------------------------------------------------------------------------------------------
 
-YEAR, ROWS = 1990, [0, 2, 3, 4, 5]
-FOUND = (2.02535, 6.10035, 3.95553, 0.253511, 1.90847, -44.8430)             # theta2 where the lesson's search ends, to six digits
+YEAR = 1990
 
 
 @cache
 def cars():
     """Demand at the lesson's theta2: margins and costs need nothing else, since price is not in X1."""
-    sigma, pi = np.zeros((6, 5)), np.zeros((6, 1))
-    sigma[ROWS, range(5)], pi[1, 0] = FOUND[:5], FOUND[5]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Column `weights` of agents sums")
         problem = Problem(*load_autos(), linear="1 + hpwt + air + mpd + space", random="1 + prices + hpwt + air + mpd + space",
                           demographics="0 + I(1 / income)")
-    return problem.evaluate(sigma, pi)
+    return problem.evaluate(**automobile_parameters(*AUTOMOBILE_OPTIMUM))
 
 
 @cache
@@ -44,7 +42,7 @@ def costs(kind="firms"):
     firms = np.arange(estimates.problem.N) if kind == "single" else np.zeros(estimates.problem.N)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        problem = Problem(estimates.problem.products.assign(firm_ids=firms), **{name: value for name, value in estimates.problem.arguments.items()})
+        problem = Problem(estimates.problem.products.assign(firm_ids=firms), **estimates.problem.arguments)
     return problem.evaluate(estimates.sigma, estimates.pi).costs()
 
 
@@ -124,7 +122,7 @@ AIR = Exercise(
                 lambda: 100 * air_in_logs()),
         Mistake("This is by how much a car *without* air conditioning is cheaper, `1 - exp(-g)`. Asked is by how much one with it is dearer.",
                 lambda: 100 * (1 - np.exp(-air_in_logs()))),
-        Mistake("The other columns are not in logs. `X3` has log `hpwt`, log `mpg` and log `space`; take it from `problem.costs.X3`.",
+        Mistake("The other columns are not in logs. `X3` has log `hpwt`, log `mpg` and log `space`; take it from `problem.cost_model.X3`.",
                 lambda: 100 * (np.exp(air_in_logs(X=levels())) - 1)),
         Mistake("You divided a difference in dollars by the mean. Regress the logarithms.", air_in_dollars),
         Mistake("The trend is missing from your regression. Air conditioning spread over the years, and so did other costs.",

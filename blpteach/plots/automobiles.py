@@ -8,31 +8,18 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..datasets import load_autos
+from ..examples import AUTOMOBILE_OPTIMUM, automobile_parameters, supply
 from ..post_estimation import margins, ownership_matrix, share_jacobian
-from ..problem import Problem
 from ..utility import choice_probabilities, taste_deviations
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, STYLE, TRUTH, Picture
-
-CARS = {"linear": "1 + hpwt + air + mpd + space", "random": "1 + prices + hpwt + air + mpd + space", "demographics": "0 + I(1 / income)",
-        "supply": "1 + log(hpwt) + air + log(mpg) + log(space) + trend", "log_costs": True, "cost_bounds": (0.001, None), "clusters": "clustering_ids"}
-ROWS = [0, 2, 3, 4, 5]                                          # characteristics with nodes; price has income instead
-FOUND = (2.02535, 6.10035, 3.95553, 0.253511, 1.90847, -44.8430)             # theta2 where the lesson's search ends
-
-
-def parameters(theta2):
-    """sigma (6, 5) and pi (6, 1) from the five standard deviations and the coefficient of price over income."""
-    sigma, pi = np.zeros((6, 5)), np.zeros((6, 1))
-    sigma[ROWS, range(5)], pi[1, 0] = theta2[:5], theta2[5]
-    return sigma, pi
 
 
 def estimated_cars():
     """The automobiles evaluated where the lesson's search ends: what follows from demand, without waiting for the search."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Column `weights` of agents sums")
-        problem = Problem(*load_autos(), **CARS)
-    return problem.evaluate(*parameters(FOUND))
+        problem, _ = supply()
+    return problem.evaluate(**automobile_parameters(*AUTOMOBILE_OPTIMUM))
 
 
 # Costs ---------------------------------------------------------------------------------------------------------------------

@@ -204,7 +204,7 @@ lowest = 0.001                                                  # a dollar
 supply = {"supply": X3_formula, "log_costs": True, "cost_bounds": (lowest, None)}
 problem = blpteach.Problem(products, agents, **demand, **supply)
 first = problem.evaluate(sigma, pi)
-X3, ZS, N = problem.costs.X3, problem.costs.ZS, problem.N
+X3, ZS, N = problem.cost_model.X3, problem.cost_model.ZS, problem.N
 print(f"X3 {X3.shape}, ZS {ZS.shape}; costs at the bound: {first.clipped_costs.sum()}")
 
 # %%
