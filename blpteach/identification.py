@@ -90,7 +90,7 @@ def delta_slopes(estimates):
         raise InputError(f"Shares were not inverted in market(s) {estimates._failed_labels()}, so delta has no derivatives "
                          "there. Take parameters nearer to zero.")
     solved = estimates._solved
-    jacobian = solved.jacobian if estimates.problem.cost_model is None else solved.delta_jacobian
+    jacobian = solved.jacobian if estimates.problem.cost_model is None else solved.demand.jacobian
     return jacobian[:, :len(estimates.free.rows)]
 
 

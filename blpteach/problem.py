@@ -3,6 +3,7 @@
 Everything that is estimated lives in the step modules; here is what they are given.
 """
 from copy import copy
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,7 +21,7 @@ from .lognormal import Lognormal
 from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, quasi_newton, random_starts, solve_delta, stay
 from .post_estimation import ownership_matrix
 from .progress import Progress
-from .supply import CostModel, by_firm, solve_demand_and_supply
+from .supply import CostModel, Pricing, solve_demand_and_supply
 
 KINDS = ("robust", "clustered", "unadjusted")
 SEARCHES = {"gauss-newton": gauss_newton, "quasi-newton": quasi_newton}
@@ -159,7 +160,7 @@ class Problem:
         check.check_not_collinear(self.Z, self.Z_names, "instruments (with the exogenous columns of linear)")
 
     def _read_supply(self, supply, log_costs, cost_bounds, supply_instruments):
-        self.cost_model, self.ownership = None, None
+        self.cost_model, self.pricing = None, None
         self.X3_names, self.ZS_names, self.K3 = [], [], 0
         if supply is None:
             return check.check_no_supply(log_costs, cost_bounds, supply_instruments)
@@ -173,8 +174,8 @@ class Problem:
         check.check_not_collinear(ZS, self.ZS_names, "supply_instruments (with the columns of supply)")
         self.cost_model = CostModel(X3.values, ZS, bool(log_costs), check.cost_bounds(cost_bounds, log_costs))
         firms = self.products["firm_ids"].to_numpy()
-        self.ownership = [ownership_matrix(firms[block.index], self.holdings) for block in self.blocks]
-        self._setters = [by_firm(H) for H in self.ownership]
+        self.pricing = Pricing(self.prices, self.linear.values, self.linear.price_slope, self.X2.price_slope,
+                               [ownership_matrix(firms[block.index], self.holdings) for block in self.blocks])
 
     def _read_clusters(self, clusters):
         self.clusters = None
@@ -276,14 +277,13 @@ class Problem:
     def solver(self, free, blocks=None, prices=None, X1=None):
         """The function from theta2 (P,) to what the linear equations explain: delta, and with a supply side costs.
 
-        Other blocks, prices and X1 than those of the data are for other points than the data.
+        Other blocks, and prices with their X1, are for other points than the data.
         """
         blocks = self.blocks if blocks is None else blocks
         if self.cost_model is None:
             return partial(solve_delta, free=free, blocks=blocks, N=self.N, lognormal=self.lognormal)
-        return partial(solve_demand_and_supply, free=free, blocks=blocks, X1=self.linear.values if X1 is None else X1,
-                       X1_slope=self.linear.price_slope, X2_slope=self.X2.price_slope, prices=self.prices if prices is None else prices,
-                       ownership=self.ownership, setters=self._setters, model=self.cost_model, lognormal=self.lognormal)
+        pricing = self.pricing if prices is None else replace(self.pricing, prices=prices, X1=X1)
+        return partial(solve_demand_and_supply, free=free, blocks=blocks, pricing=pricing, model=self.cost_model, lognormal=self.lognormal)
 
     def with_instruments(self, demand, supply=None):
         """The same problem with other excluded instruments.

@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-from .inversion import delta_jacobian, invert_shares
 from .lognormal import NONE
+from .outer_loop import MeanUtilities, solve_delta
 from .post_estimation import margins, price_coefficients, share_jacobian
-from .utility import buyers, choice_probabilities, taste_deviations
+from .utility import choice_probabilities, taste_deviations
 
 
 # One market, or a stack ----------------------------------------------------------------------------------------------------
@@ -51,19 +51,18 @@ def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jac
     array([[0.3125]])
     """
     belongs, rows = by_firm(ownership) if setters is None else setters
-    own, rows_eta = np.diagonal(ownership, axis1=-2, axis2=-1) * eta, rows * eta[..., None, :]
-
-    def owned(x):                                               # sum_l H_jl eta_l x_li  (..., J, I)
-        return belongs @ (rows_eta @ x)
+    own, owned_eta = np.diagonal(ownership, axis1=-2, axis2=-1) * eta, rows * eta[..., None, :]
     wP = weights[..., None, :] * P
-    a, beside = wP * alpha, own[..., None] - owned(P)           # (..., J, I)
+    a = wP * alpha                                              # D = diag(a 1) - P a', so that (H * D') eta is the sum of a * beside
+    beside = own[..., None] - belongs @ (owned_eta @ P)         # (..., J, I)
+    a_beside, wP_beside = a * beside, wP * beside
     moved = []
     for dV, dalpha in slopes:
-        spread = dV - (P * dV).sum(-2, keepdims=True)           # dP = P * spread
-        da = wP * dalpha + a * spread if dalpha.any() else a * spread
-        moved.append(np.vecdot(da, beside) - np.vecdot(a, owned(P * spread)))            # (H * dD') eta  (..., J)
+        spread = dV - (P * dV).sum(-2, keepdims=True)           # dP = P * spread, da = wP * dalpha + a * spread
+        here = np.vecdot(a_beside, spread) + (np.vecdot(wP_beside, dalpha) if dalpha.any() else 0)
+        moved.append(here - (belongs * (a @ (owned_eta @ (P * spread)).mT)).sum(-1))     # (H * dD') eta  (..., J)
     D = share_jacobian(P, weights, alpha) if jacobian is None else jacobian
-    return -np.linalg.solve(ownership * D.mT, np.stack(moved, -1))
+    return -np.linalg.solve(ownership * D.mT, np.stack(moved, -1))           # (..., J, H)
 
 
 def by_firm(ownership):
@@ -115,52 +114,80 @@ class CostModel:
 
 
 @dataclass(frozen=True)
+class Pricing:
+    """How prices enter utility, and who sets them.
+
+    Attributes
+    ----------
+    prices : array (N,)
+    X1 : array (N, K1)
+    X1_slope, X2_slope : arrays (N, K1), (N, K2)
+        Derivatives of characteristics in price.
+    ownership : list of arrays (B, J, J)
+        One for each block of markets.
+    """
+    prices: np.ndarray
+    X1: np.ndarray
+    X1_slope: np.ndarray
+    X2_slope: np.ndarray
+    ownership: list
+
+    @cached_property
+    def setters(self):
+        """Who sets which prices: `by_firm` of each block's ownership."""
+        return [by_firm(H) for H in self.ownership]
+
+
+@dataclass(frozen=True)
 class DemandAndSupply:
     """delta and costs of all products, and how they move with theta2.
 
     Attributes
     ----------
-    delta : array (N,)
-    delta_jacobian : array (N, P)
-    costs, tilde_costs : arrays (N,)
-        Marginal costs, and what the cost equation explains: costs within bounds, or their logs.
-    tilde_costs_jacobian : array (N, P)
-    explained : array (N,)
+    demand : outer_loop.MeanUtilities
+        delta, its Jacobian in the elements of Gamma, and the markets that could not be inverted.
+    net_delta, net_delta_jacobian : arrays (N,), (N, P)
         delta less what the searched linear parameters explain.
-    explained_jacobian : array (N, P)
+    costs, tilde_costs, tilde_costs_jacobian : arrays (N,), (N,), (N, P)
+        Marginal costs, and what the cost equation explains: costs within bounds, or their logs.
     clipped : bool array (N,)
         Costs outside their bounds.
-    failed : int array
-        Markets whose shares could not be inverted.
     """
-    delta: np.ndarray
-    delta_jacobian: np.ndarray
+    demand: MeanUtilities
+    net_delta: np.ndarray
+    net_delta_jacobian: np.ndarray
     costs: np.ndarray
     tilde_costs: np.ndarray
     tilde_costs_jacobian: np.ndarray
-    explained: np.ndarray
-    explained_jacobian: np.ndarray
     clipped: np.ndarray
-    failed: np.ndarray
+
+    @property
+    def delta(self):
+        """Mean utilities (N,)."""
+        return self.demand.delta
+
+    @property
+    def failed(self):
+        """Numbers of the markets whose shares could not be inverted."""
+        return self.demand.failed
 
     @cached_property
     def values(self):
         """What the two linear equations explain, one above the other (2N,)."""
-        return np.r_[self.explained, self.tilde_costs]
+        return np.r_[self.net_delta, self.tilde_costs]
 
     @cached_property
     def jacobian(self):
         """Its derivative (2N, P)."""
-        return np.vstack([self.explained_jacobian, self.tilde_costs_jacobian])
+        return np.vstack([self.net_delta_jacobian, self.tilde_costs_jacobian])
 
     @property
     def usable(self):
-        return not len(self.failed) and bool(np.isfinite(self.values).all())
+        return self.demand.usable and bool(np.isfinite(self.values).all())
 
 
-def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices, ownership, setters, model,
-                            lognormal=NONE):
-    """Steps 1 and 2 and the first-order conditions in all markets (9.1): delta, costs `p - eta`, and their Jacobians.
+def solve_demand_and_supply(theta2, free, blocks, pricing, model, lognormal=NONE):
+    """Steps 1 and 2 and the first-order conditions in all markets: delta, costs `p - eta` (9.1), and their Jacobians.
 
     Parameters
     ----------
@@ -168,13 +195,7 @@ def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices
         Free elements of Gamma, then the linear parameters that are searched.
     free : outer_loop.Theta2
     blocks : list of Block
-    X1 : array (N, K1)
-        After absorption.
-    X1_slope, X2_slope : arrays (N, K1), (N, K2)
-        Derivatives of characteristics in price.
-    prices : array (N,)
-    ownership : list of arrays (B, J, J)
-        One for each block; `setters` are what `by_firm` makes of them.
+    pricing : Pricing
     model : CostModel
     lognormal : Lognormal, optional
         Which coefficients are lognormal.
@@ -183,31 +204,44 @@ def solve_demand_and_supply(theta2, free, blocks, X1, X1_slope, X2_slope, prices
     -------
     DemandAndSupply
     """
-    N, P_count, Gamma, beta = len(prices), len(theta2), free.matrix(theta2), free.linear(theta2, X1.shape[1])
-    delta, jacobian, eta, eta_jacobian, failed = np.empty(N), np.zeros((N, P_count)), np.empty(N), np.zeros((N, P_count)), []
-    count = len(free.rows)
-    for block, H, rows in zip(blocks, ownership, setters):
+    beta = free.linear(theta2, pricing.X1.shape[1])
+    demand = solve_delta(theta2[:len(free.rows)], free, blocks, len(pricing.prices), lognormal)
+    eta, eta_jacobian = solve_margins(theta2, free, blocks, pricing, demand, lognormal)
+    tilde_costs, slope, clipped = model.transform(pricing.prices - eta)
+    return DemandAndSupply(demand, demand.delta - pricing.X1 @ beta, np.hstack([demand.jacobian, -pricing.X1[:, free.searched]]),
+                           pricing.prices - eta, tilde_costs, -slope[:, None] * eta_jacobian, clipped)
+
+
+def solve_margins(theta2, free, blocks, pricing, demand, lognormal=NONE):
+    """Margins in all markets (5.6), and how they move with theta2 (9.3).
+
+    Parameters
+    ----------
+    theta2, free, blocks, pricing, lognormal
+        As in `solve_demand_and_supply`.
+    demand : outer_loop.MeanUtilities
+
+    Returns
+    -------
+    eta : array (N,)
+        NaN where shares could not be inverted.
+    jacobian : array (N, P)
+    """
+    Gamma, beta = free.matrix(theta2), free.linear(theta2, pricing.X1.shape[1])
+    eta, jacobian = np.full(len(demand.delta), np.nan), np.full((len(demand.delta), len(theta2)), np.nan)
+    if not demand.usable:
+        return eta, jacobian
+    for block, H, setters in zip(blocks, pricing.ownership, pricing.setters):
         tastes, linear = lognormal.as_tastes(block.tastes, Gamma)
-        mu = taste_deviations(block.X2, tastes, linear)         # (B, J, I)
-        inversion = invert_shares(block.shares, mu, block.weights)
-        failed.extend(block.markets[~inversion.converged])
-        if failed:
-            continue
-        P = choice_probabilities(inversion.delta, mu)
-        alpha = price_coefficients(X1_slope[block.index], beta, X2_slope[block.index], linear, tastes)
-        v = lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)               # (B, I, H)
-        here = delta_jacobian(P, buyers(P, block.weights), block.X2, v, free.rows, np.arange(count))
+        X1_slope, X2_slope, here = pricing.X1_slope[block.index], pricing.X2_slope[block.index], demand.jacobian[block.index]
+        P = choice_probabilities(demand.delta[block.index], taste_deviations(block.X2, tastes, linear))              # (B, J, I)
+        alpha = price_coefficients(X1_slope, beta, X2_slope, linear, tastes)             # (B, J, I)
         D = share_jacobian(P, block.weights, alpha)
-        margin = margins(block.shares, D, H)
-        delta[block.index], eta[block.index] = inversion.delta, margin
-        jacobian[block.index, :count] = here
-        slopes = utility_slopes(block.X2, v, here, free, X1_slope[block.index], X2_slope[block.index])
-        eta_jacobian[block.index] = margin_jacobian(P, block.weights, alpha, margin, H, slopes, rows, D)
-    explained_jacobian = jacobian.copy()
-    explained_jacobian[:, count:] = -X1[:, free.searched]
-    tilde, slope, clipped = model.transform(prices - eta)
-    return DemandAndSupply(delta, jacobian, prices - eta, tilde, -slope[:, None] * eta_jacobian, delta - X1 @ beta, explained_jacobian, clipped,
-                           np.array(failed, int))
+        eta[block.index] = margins(block.shares, D, H)
+        v = lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)               # (B, I, H)
+        slopes = utility_slopes(block.X2, v, here, free, X1_slope, X2_slope)
+        jacobian[block.index] = margin_jacobian(P, block.weights, alpha, eta[block.index], H, slopes, setters, D)
+    return eta, jacobian
 
 
 def utility_slopes(X2, v, delta_slope, free, X1_slope, X2_slope):
