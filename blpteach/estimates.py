@@ -186,7 +186,11 @@ class Estimates(Outcome):
 
     @property
     def condition(self):
-        """Condition number of the scaled Jacobian of the moments."""
+        """Condition number of the scaled Jacobian of the moments.
+
+        Where it is large, some direction in the parameters hardly moves the moments. Where it is small, instruments may still be weak,
+        since the sample's Jacobian is taken for the expected one: that is what `conditional_F` is for.
+        """
         smallest = self.singular_values[-1]
         return float(self.singular_values[0] / smallest) if smallest > 0 else np.inf
 
@@ -201,16 +205,19 @@ class Estimates(Outcome):
             head = "Evaluated at given parameters, not searched."
         else:
             good = self.converged and self.identified
-            head = "Is this an optimum? " + (("Yes, a local one." if len(self.theta2) else "Yes, the only one: beta is linear.") if good else "No." if not self.converged else "It can't be told: not identified.")
+            yes = "Yes, a local one." if len(self.theta2) else "Yes, the only one: beta is linear."
+            head = "Is this an optimum? " + (yes if good else "No." if not self.converged else "It can't be told: not identified.")
         lines = [head, f"  shares inverted in all markets: {'yes' if self.inverted else 'NO, not in ' + self._failed_labels()}"]
         if len(self.theta2):
             lines.append(f"  one more Gauss-Newton step would lower the objective by {self.expected_improvement:.1e} "
                          f"(gradient norm {np.linalg.norm(self.gradient):.1e})")
+        weak = "  <- weak: some direction is hardly identified"
+        none = "  <- NOT identified: some direction does not move the moments"
         lines.append(f"  scaled Jacobian of the moments: rank {self._rank()} of {len(self.singular_values)}, condition {self.condition:.3g}"
-                     + ("" if self.condition < 1000 else "  <- weak: some direction is hardly identified" if self.identified else
-                        "  <- NOT identified: some direction does not move the moments"))
+                     + ("" if self.condition < 1000 else weak if self.identified else none))
         if self.clipped_costs.any():
-            lines.append(f"  marginal costs of {self.clipped_costs.sum()} of {self.problem.N} products were set to their bounds  <- these say nothing about costs")
+            lines.append(f"  marginal costs of {self.clipped_costs.sum()} of {self.problem.N} products were set to their bounds  "
+                         "<- these say nothing about costs")
         for start in self.starts:
             if start.halvings:
                 lines.append(f"  a starting value of step {start.step} could not be inverted and was halved {start.halvings} time(s)")
@@ -250,7 +257,7 @@ class Estimates(Outcome):
 
     def __repr__(self):
         p, steps = self.problem, max(start.step for start in self.starts)
-        head = [f"{'Random-coefficients logit' if p.K2 else 'Logit'}: {p.N} products, {p.T} markets, {p.M} moments; "
+        head = [f"{'Random-coefficients logit' if p.K2 else 'Logit'}: {p.N} products, {p.T} markets, {len(self.W)} moments; "
                 f"{'two' if steps == 2 else 'one'}-step GMM, {self.errors} standard errors",
                 f"objective {self.objective:.7g} after {counted(self.evaluations, 'evaluation')}", ""]
         beta = pd.DataFrame({"beta": self.beta}, p.X1_names), pd.DataFrame({"beta": self.beta_se}, p.X1_names)

@@ -196,7 +196,7 @@ def normalise(notebook, name):
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type != "code":
             continue
-        cell.outputs = merge_streams([normalise_output(output) for output in cell.outputs])
+        cell.outputs = [normalise_output(output) for output in merge_streams(cell.outputs)]
         found = machine_path(cell.outputs)
         if found:
             raise BuildError(f"{name}: cell {number} prints a path of this machine: {found}")
@@ -226,7 +226,7 @@ def merge_streams(outputs):
     merged = []
     for output in outputs:
         if merged and output.output_type == "stream" and merged[-1].get("name") == output.name:
-            merged[-1].text = overwrite(merged[-1].text + output.text)
+            merged[-1].text += output.text
         else:
             merged.append(output)
     return merged

@@ -84,6 +84,15 @@ def test_outputs_are_kept_and_none_is_an_error(path):
     assert [output.evalue for cell in cells for output in cell.outputs if output.output_type == "error"] == []
 
 
+def test_progress_is_kept_as_a_terminal_shows_it():
+    """However the kernel cuts a line that is written again and again, its last state stays."""
+    for pieces in (["\rone 1", "\rone 2\n", "\rtwo"], ["\ro", "ne 1\rone 2", "\n\rtwo"], ["\rone 1\rone 2\n\rtwo"]):
+        cell = nbformat.v4.new_code_cell("", outputs=[nbformat.v4.new_output("stream", name="stderr", text=text) for text in pieces])
+        notebook = nbformat.v4.new_notebook(cells=[cell])
+        build.normalise(notebook, "made up")
+        assert [output.text for output in notebook.cells[0].outputs] == ["one 2\ntwo"]
+
+
 @each_notebook
 def test_nothing_of_the_building_machine_is_kept(path):
     notebook = read(path)

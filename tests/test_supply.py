@@ -178,6 +178,7 @@ def test_automobiles_at_the_tutorials_start(cars, options):
     assert_allclose(ours.sigma_se[ROWS, range(5)], np.diag(theirs.sigma_se)[ROWS], rtol=1e-7)
     assert_allclose(ours.pi_se[1, 0], theirs.pi_se[1, 0], rtol=1e-7)
     assert ours.clipped_costs.sum() == theirs.clipped_costs.sum() == 0
+    assert "20 markets, 31 moments" in repr(ours)               # of both equations
 
 
 @pytest.mark.slow

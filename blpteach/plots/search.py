@@ -1,10 +1,6 @@
 """Pictures of lesson 04: how searches descend, the valley that some stop in, who minds the price, the halved price once more."""
-import io
-from threading import RLock
 
-import matplotlib
 import numpy as np
-from PIL import Image
 from scipy.interpolate import RectBivariateSpline
 from scipy.optimize import minimize
 
@@ -12,7 +8,7 @@ from ..gmm import concentrate, weighting_2sls
 from ..outcome import Demand, Outcome
 from ..outer_loop import Objective, Theta2, gauss_newton, trust_region
 from ..utility import choice_probabilities
-from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, STYLE, THIRD, TRUTH, Picture
+from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
 
 INCOME, CURVATURE = "pi[prices, income]", "pi[prices, income_squared]"
 LOOKS = {"Gauss-Newton, bare": (PRODUCT, "o"), "Gauss-Newton": (SECOND, "^"), "BFGS": (FOURTH, "s"), "Nelder-Mead": (OUTSIDE, "")}
@@ -517,8 +513,7 @@ class Report:
 class TwoNevos(Picture):
     """Where a search stops, and what would be reported there.
 
-    Left, its path through the valley. Right, the numbers there and at the minimum, and who minds the price. Only what moves is
-    drawn anew: the rest is a background kept from the first time.
+    Left, its path through the valley. Right, the numbers there and at the minimum, and who minds the price.
 
     Parameters
     ----------
@@ -534,7 +529,6 @@ class TwoNevos(Picture):
 
     def __init__(self, landscape, **values):
         self.landscape, self.runs, self.reports = landscape, {}, {}
-        self.background, self.lock = None, RLock()
         self.values = {"search": "BFGS", "start": self.starts[0], "tolerance": 0.5}
         super().__init__(**values)
 
@@ -568,8 +562,6 @@ class TwoNevos(Picture):
         self.tails.explain(("all types", "their mean", "their median", "purchases"))
         below.set_xlabel("price coefficient α of a type (utils a dollar)")
         self.moving = [self.rest, self.line, self.begun, self.mark, self.title, *self.cells, *self.tails.moving]
-        for artist in self.moving:
-            artist.set_animated(True)
 
     def draw_table(self, axes):
         """Names of the numbers, those at the minimum, and cells for those at the stop."""
@@ -611,21 +603,3 @@ class TwoNevos(Picture):
         for cell, text in zip(self.cells, report.rows()):
             cell.set_text(text)
         self.tails.move(*report.tastes)
-
-    def moved(self, **values):
-        """As `Picture.moved`, one move after the other: a notebook may report two controls in two threads."""
-        with self.lock:
-            return super().moved(**values)
-
-    def png(self):
-        """The picture as PNG bytes: the background, and on it what moves."""
-        with self.lock, matplotlib.rc_context(STYLE):
-            canvas, buffer = self.figure.canvas, io.BytesIO()
-            if self.background is None:
-                canvas.draw()
-                self.background = canvas.copy_from_bbox(self.figure.bbox)
-            canvas.restore_region(self.background)
-            for artist in self.moving:
-                self.figure.draw_artist(artist)
-            Image.fromarray(np.asarray(canvas.buffer_rgba())).save(buffer, "png", compress_level=1)
-        return buffer.getvalue()
