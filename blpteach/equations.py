@@ -35,7 +35,8 @@ class Equations:
         X1 = np.delete(problem.X1, free.searched, axis=1)
         if problem.cost_model is None:
             return cls(X1, problem.Z, problem.N, [problem.Z])
-        return cls(block_diag(X1, problem.cost_model.X3), block_diag(problem.Z, problem.cost_model.ZS), problem.N, [problem.Z, problem.cost_model.ZS])
+        X3, ZS = problem.cost_model.X3, problem.cost_model.ZS
+        return cls(block_diag(X1, X3), block_diag(problem.Z, ZS), problem.N, [problem.Z, ZS])
 
     def moment_covariance(self, unobservables, kind, clusters, center):
         """S (M, M) of all moments (3.7); unadjusted, `cov(xi, omega)` times the products of instruments.
@@ -53,6 +54,6 @@ class Equations:
         left = unobservables.reshape(len(self.parts), self.N)   # xi, omega
         if kind == "unadjusted":
             covariance = np.atleast_2d(np.cov(left, bias=True))
-            return np.block([[covariance[a, b] * Za.T @ Zb / self.N for b, Zb in enumerate(self.parts)] for a, Za in enumerate(self.parts)])
+            return np.block([[c * Za.T @ Zb / self.N for c, Zb in zip(row, self.parts)] for row, Za in zip(covariance, self.parts)])
         contributions = np.hstack([Z * u[:, None] for Z, u in zip(self.parts, left)])
         return contribution_covariance(contributions, kind, clusters, center)

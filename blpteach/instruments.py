@@ -7,7 +7,7 @@ from itertools import combinations_with_replacement, product
 import numpy as np
 import pandas as pd
 
-from .errors import InputError
+from .errors import InputError, listing
 from .formula import check_complete, design, suggestion
 from .blocks import rows_by_market
 
@@ -158,8 +158,9 @@ def other_market_prices(products, across, within):
     others, other_count = group.transform("sum") - here, group.transform("count") - here_count
     if (other_count == 0).any():
         alone = products.loc[other_count == 0, within[0]].unique()
-        raise InputError(f"other_market_prices: {', '.join(map(str, alone[:5]))} ({(other_count == 0).sum()} row(s)) has no price at another value of "
-                         f"`{across}` within the same {', '.join(within)}. Drop such rows, or group by less.")
+        raise InputError(f"other_market_prices: {listing(alone, 5)} ({(other_count == 0).sum()} row(s)) has no price "
+                         f"at another value of `{across}` within the same {listing(within)}. Drop such rows, or group "
+                         "by less.")
     return (others / other_count).rename("other_market_prices")
 
 
@@ -171,8 +172,8 @@ def characteristics(products, formula):
         check_column(products, name)
     X = design(formula, products, "formula", products["market_ids"])
     if X.endogenous.any():
-        raise InputError(f"formula={formula!r} uses `prices`. Prices respond to xi, so sums of them are no instruments: use expected prices, "
-                         "such as the fitted values of a first stage, in a column of their own.")
+        raise InputError(f"formula={formula!r} uses `prices`. Prices respond to xi, so sums of them are no instruments: use "
+                         "expected prices, such as the fitted values of a first stage, in a column of their own.")
     return X.values, X.names, pd.factorize(products["market_ids"])[0], pd.factorize(products["firm_ids"])[0]
 
 

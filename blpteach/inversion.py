@@ -343,7 +343,8 @@ def wild(mu):
 def check_invertible(shares, weights):
     """Refuse shares that no delta can produce."""
     if not (shares > 0).all():
-        raise InputError("Step 2: every share must be positive to be inverted. Aggregate to longer periods or larger markets; dropping products that nobody bought selects on the outcome.")
+        raise InputError("Step 2: every share must be positive to be inverted. Aggregate to longer periods or larger markets; "
+                         "dropping products that nobody bought selects on the outcome.")
     outside = observed_outside(shares, weights)[..., 0]
     nothing = ~(outside > 4 * np.finfo(float).eps * weights.sum(-1))         # what rounding leaves of a sum to one is nothing
     if nothing.any():

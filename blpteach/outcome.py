@@ -307,13 +307,13 @@ def new_owners(old, new, N):
 def vector(values, N, name, dtype=float):
     """An array of one value for each product."""
     values = np.asarray(values)
+    if values.shape != (N,):
+        raise InputError(f"Step 5: {name} has shape {values.shape}; it needs one value for each of the {N} products, in the order "
+                         "of the table.")
     if dtype is bool and values.dtype != bool:
-        raise InputError(f"Step 5: {name} must hold True or False for each of the {N} products, not {values.dtype} values (shape {values.shape}).") \
-            if values.shape == (N,) else InputError(f"Step 5: {name} has shape {values.shape}; it needs one value for each of the {N} products.")
+        raise InputError(f"Step 5: {name} must hold True or False for each of the {N} products, not {values.dtype} values.")
     if dtype is float and values.dtype.kind not in "fiub":
         raise InputError(f"Step 5: {name} must be numbers, one for each product, not {values.dtype} values.")
-    if values.shape != (N,):
-        raise InputError(f"Step 5: {name} has shape {values.shape}; it needs one value for each of the {N} products, in the order of the table.")
     if dtype is None and pd.isna(values).any():
         raise InputError(f"Step 5: {name} has missing values in row(s) {listing(np.flatnonzero(pd.isna(values)))}: every product needs an owner.")
     if dtype is float and not np.isfinite(values).all():

@@ -109,8 +109,8 @@ def solve_delta(theta2, free, blocks, N, lognormal=NONE):
         failed.extend(block.markets[~inversion.converged])
         if not failed and len(theta2):
             P = choice_probabilities(inversion.delta, mu)
-            slopes = lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)      # (B, I, P)
-            jacobian[block.index] = delta_jacobian(P, buyers(P, block.weights), block.X2, slopes, free.rows, np.arange(len(free.rows)))
+            B, v = buyers(P, block.weights), lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)
+            jacobian[block.index] = delta_jacobian(P, B, block.X2, v, free.rows, np.arange(len(free.rows)))
     return MeanUtilities(delta, jacobian, np.array(failed, int))
 
 

@@ -87,7 +87,8 @@ def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0, *, x=(0, 3), l
         Ready for `Problem(products, agents, **simulation.FORMULAS)`, with a supply side `supply=simulation.SUPPLY` beside them;
         truth, seed and sizes are in `products.attrs["truth"]`, with x, log costs and holdings where they were asked for.
         Demand instruments: cost shifters, alone and times the market's mean income; sums of x and group over rivals' products;
-        and how crowded a product's neighbourhood is: squared differences in x, the size of its group, and both together. Columns `xi` and `costs` show what is not observed.
+        and how crowded a product's neighbourhood is: squared differences in x, the size of its group, and both together.
+        Columns `xi` and `costs` show what is not observed.
         Supply instruments: what shifts margins and not costs. Sums of x and group over the firm's other products, number of
         rivals' products and sums over them, the market's mean income.
         A column of instruments that never varies, such as sums over a monopolist's rivals, is left out, its number too.

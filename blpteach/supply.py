@@ -20,8 +20,8 @@ from .utility import choice_probabilities, taste_deviations
 def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jacobian=None):
     """How margins move with parameters while shares stay put (9.3): `d eta = -(H * D')^-1 (H * dD') eta`.
 
-    It follows from `(H * D') eta = -s` (5.6), whose right side are data. `dD` is total: theta2 moves alpha and, with delta adjusting,
-    every choice probability.
+    It follows from `(H * D') eta = -s` (5.6), whose right side are data. `dD` is total: theta2 moves alpha and, with delta
+    adjusting, every choice probability.
 
     Parameters
     ----------
@@ -46,14 +46,14 @@ def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jac
 
     Examples
     --------
-    >>> P, one = np.array([[0.2]]), np.ones((1, 1))             # logit: eta = 1 / (-alpha (1 - s)), so d eta / d alpha = eta / -alpha
+    >>> P, one = np.array([[0.2]]), np.ones((1, 1))             # logit: eta = -1 / (alpha (1 - s)), d eta / d alpha = -eta / alpha
     >>> margin_jacobian(P, np.ones(1), -2 * one, np.array([0.625]), one, [(0 * one, one)])
     array([[0.3125]])
     """
     belongs, rows = by_firm(ownership) if setters is None else setters
     own, owned_eta = np.diagonal(ownership, axis1=-2, axis2=-1) * eta, rows * eta[..., None, :]
     wP = weights[..., None, :] * P
-    a = wP * alpha                                              # D = diag(a 1) - P a', so that (H * D') eta is the sum of a * beside
+    a = wP * alpha                                              # D = diag(a 1) - P a': (H * D') eta is the sum of a * beside
     beside = own[..., None] - belongs @ (owned_eta @ P)         # (..., J, I)
     a_beside, wP_beside = a * beside, wP * beside
     moved = []
@@ -104,8 +104,8 @@ class CostModel:
     bounds: tuple
 
     def transform(self, costs):
-        """`c~` (9.2), which is c or log c, its derivative in c, and which costs were outside the bounds; NaN for the log of what is not positive."""
-        low, high = (-np.inf if self.bounds[0] is None else self.bounds[0]), (np.inf if self.bounds[1] is None else self.bounds[1])
+        """`c~` (9.2), which is c or log c, its derivative in c, and which costs were outside the bounds; NaN where c has no log."""
+        low, high = (limit if bound is None else bound for bound, limit in zip(self.bounds, (-np.inf, np.inf)))
         clipped = (costs < low) | (costs > high)
         inside = np.clip(costs, low, high)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -245,7 +245,7 @@ def solve_margins(theta2, free, blocks, pricing, demand, lognormal=NONE):
 
 
 def utility_slopes(X2, v, delta_slope, free, X1_slope, X2_slope):
-    """Total derivatives of utilities and of alpha (..., J, I) in each parameter: elements of Gamma first, searched linear ones after."""
+    """Total derivatives of utilities and of alpha (..., J, I) in each parameter: elements of Gamma, then searched linear ones."""
     for h, k in enumerate(free.rows):
         taste, slope = v[..., None, :, h], X2_slope[..., k, None]                        # (..., 1, I), (..., J, 1)
         yield delta_slope[..., h, None] + X2[..., k, None] * taste, slope * taste if slope.any() else slope
