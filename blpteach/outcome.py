@@ -274,8 +274,9 @@ def solve_counterfactual(demand, start, firm_ids, costs, dropped):
         mu, alpha = demand.at(block, start)
         p = start[block.index]
         delta = demand.delta[block.index]
-        found = equilibrium_prices(delta, mu, alpha, block.weights, p, costs[block.index],
-                                   ownership_matrix(firm_ids[block.index], problem.holdings))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):              # a map that diverges is reported below
+            found = equilibrium_prices(delta, mu, alpha, block.weights, p, costs[block.index],
+                                       ownership_matrix(firm_ids[block.index], problem.holdings))
         prices[block.index] = found.prices
         iterations, residual = max(iterations, found.iterations), max(residual, found.residual.max())
         failed.extend(problem.market_labels[block.markets[~(found.residual <= 1e-10)]])

@@ -1,4 +1,6 @@
 """Step 5 on whole tables: every method market by market, labels, counterfactuals against fresh computations."""
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -358,7 +360,8 @@ def test_equilibria_that_are_not_found_are_an_error_that_names_the_markets(here)
     costs = here.costs()
     rows = np.flatnonzero(here.problem.products["market_ids"] == "m5")
     costs[rows] = -1e6                                          # nobody's price settles there
-    with pytest.raises(InputError, match=r"Step 5: no equilibrium prices were found in market\(s\) m5"):
+    with warnings.catch_warnings(), pytest.raises(InputError, match=r"Step 5: no equilibrium prices were found in market\(s\) m5"):
+        warnings.simplefilter("error")                          # the error says all
         here.counterfactual(costs=costs)
 
 
