@@ -74,6 +74,9 @@ def test_the_cost_of_an_accord(cars, products, market):
     says("9.1", 1000 * (price - monopoly), "joint monopoly")
     logit = blpteach.Problem(products, linear="1 + hpwt + air + mpd + space + prices").estimate()
     says("9.1", 1000 * logit.costs()[row].item(), "the logit's cost")
+    says("9.1", 1000 * cars.costs()[products["market_ids"] == 1990].mean(), "mean over all cars")
+    begin = blpteach.examples.automobile_parameters(3.612, 4.628, 1.818, 1.050, 2.056, -43.501)
+    says("9.1", 1000 * cars.problem.evaluate(**begin).costs()[row].item(), "at the starting values")
 
 
 # 9.2 and 9.3 ---------------------------------------------------------------------------------------------------------------
@@ -96,6 +99,7 @@ def test_percent_of_air(cars, products, X3):
     right = 100 * np.expm1(g)
     assert blpteach.check("9.2", right) and blpteach.check("9.2", list(right)) and blpteach.check("9.2", pd.Series(right, ["cost", "price"]))
     says("9.2", 100 * g, "log points")
+    says("9.2", g, "differences in logs")
     says("9.2", -100 * np.expm1(-g), "without")
     says("9.2", right[::-1], "the order is cost, price")
     says("9.2", 100 * np.expm1([net_coefficient(np.log(y), X3[:, :5]) for y in (cars.costs(), products["prices"].to_numpy())]), "trend is missing")
@@ -116,6 +120,7 @@ def test_dollars_of_air(cars, products, X3):
     says("9.3", [linear, 1000 * (fitted - without).mean()], "all cars")
     says("9.3", [linear, 1000 * (fitted * np.exp(g) - fitted)[air].mean()], "has the air conditioning already")
     says("9.3", [linear, 1000 * g * fitted[air].mean()], "small g only")
+    says("9.3", [linear, 1000 * (fitted * np.exp(g) - fitted)[~air].mean()], "cars that lack it")
     says("9.3", [linear, 1000 * (c - c / np.exp(g))[air].mean()], "fitted ones")
     says("9.3", [1000 * net_coefficient(products["prices"].to_numpy(), X3), right[1]], "regression of prices")
 
@@ -150,6 +155,7 @@ def test_right_costs_with_stakes():
 
 @pytest.mark.parametrize("function, text", [
     (costs_by(lambda firm, stakes: weights_by_loops(firm, stakes.T)), "`stakes` is transposed"),
+    (costs_by(lambda firm, stakes: weights_by_loops(firm, (stakes + stakes.T) / 2)), "averaged with its transpose"),
     (costs_by(lambda firm, stakes: weights_by_loops(firm, stakes, own=False)), "The diagonal of `stakes` stands"),
     (costs_by(lambda firm, stakes: weights_by_loops(firm, stakes, own=False) * (1 - np.eye(len(firm))) + np.eye(len(firm))), "Cars of *one* firm"),
     (costs_by(lambda firm, stakes: weights_by_loops(firm, 0 * stakes)), "not used"),
@@ -163,14 +169,14 @@ def test_wrong_costs_with_stakes(function, text):
 
 # 9.5 -----------------------------------------------------------------------------------------------------------------------
 
-def by_difference(last=lambda c, eta, prices: np.log(c), taste=1.0, delta=1.0, transpose=True):
+def by_difference(last=lambda c, eta, prices: np.log(c), taste=1.0, delta=1.0, transpose=True, price=0.0):
     """The derivative by moving log choice probabilities a little along V, and solving for margins with the shares as they were."""
     def function(P, weights, alpha, prices, ownership, x, nu, d_delta):
         dV, ends = delta * d_delta[:, None] + taste * np.outer(x, nu), []
         for step in (1e-5, -1e-5):
             odds = P / (1 - P.sum(0)) * np.exp(step * dV)
             moved = odds / (1 + odds.sum(0))
-            D = jacobian(moved, weights, alpha)
+            D = jacobian(moved, weights, alpha * np.exp(step * price))
             eta = np.linalg.solve(-ownership * (D.T if transpose else D), P @ weights)
             ends.append(last(prices - eta, eta, prices))
         return (ends[0] - ends[1]) / 2e-5
@@ -182,7 +188,7 @@ def test_right_slopes_of_log_costs():
 
 
 @pytest.mark.parametrize("function, text", [
-    (by_difference(delta=0.0), "Delta is held"), (by_difference(taste=0.0), "Only delta moves"), (by_difference(lambda c, eta, prices: c), "not of log cost"),
+    (by_difference(delta=0.0), "Delta is held"), (by_difference(taste=0.0), "Only delta moves"), (by_difference(price=1.0), "`dalpha` is zero"), (by_difference(lambda c, eta, prices: c), "not of log cost"),
     (by_difference(lambda c, eta, prices: eta), "derivative of the margin"), (by_difference(lambda c, eta, prices: c / prices), "divided by the price"),
     (by_difference(lambda c, eta, prices: -np.log(eta)), "divided by the margin"), (by_difference(transpose=False), "nowhere transposed"),
     (by_difference(lambda c, eta, prices: -np.log(c)), "sign is wrong")])

@@ -15,6 +15,7 @@ from .exercise import Exercise, Mistake
 # The automobiles at the estimates -------------------------------------------------------------------------------------------
 
 YEAR = 1990
+START = (3.612, 4.628, 1.818, 1.050, 2.056, -43.501)
 
 
 @cache
@@ -35,9 +36,11 @@ def logit_costs():
 
 @cache
 def costs(kind="firms"):
-    """Costs (N,) in thousands of dollars; with each car a firm of its own, or all cars one firm's."""
+    """Costs (N,) in thousands of dollars; with each car a firm of its own, or all cars one firm's, or at the starting values."""
     if kind == "firms":
         return cars().costs()
+    if kind == "start":
+        return cars().problem.evaluate(**automobile_parameters(*START)).costs()
     estimates = cars()
     firms = np.arange(estimates.problem.N) if kind == "single" else np.zeros(estimates.problem.N)
     with warnings.catch_warnings():
@@ -77,7 +80,10 @@ ACCORD = Exercise(
         Mistake("This is what a firm with the Accord alone would imply, `p (1 + 1/e)`. Honda has four more cars in 1990, and its margin is larger.",
                 lambda: accord(costs("single"))),
         Mistake("These are the costs that a joint monopoly would imply. The firms are as they are.", lambda: accord(costs("one firm"))),
-        Mistake("This is the logit's cost. Use `estimates`, the joint estimate.", lambda: accord(logit_costs()))),
+        Mistake("This is the logit's cost. Use `estimates`, the joint estimate.", lambda: accord(logit_costs())),
+        Mistake("This is the cost at the starting values. Use `estimates`, where the search ended.", lambda: accord(costs("start"))),
+        Mistake("This is the mean over all cars of 1990. Find the row of the Accord.",
+                lambda: 1000 * costs()[(cars().problem.products["market_ids"] == YEAR).to_numpy()].mean())),
     hints=("`estimates.costs()` has a cost for every row of the table, in the units of `prices`.",
            "Find the row with `products[\"clustering_ids\"] == \"HDACCO90\"` in 1990, and multiply by 1000."),
     insight="No accountant was asked: the number is what makes this price the best one for Honda, if demand and conduct are right.")
@@ -120,6 +126,7 @@ AIR = Exercise(
     mistakes=(
         Mistake("These are log points, 100 times the coefficients. A log difference of g is `100 * (exp(g) - 1)` percent, and for large g that is much more.",
                 lambda: 100 * air_in_logs()),
+        Mistake("These are the coefficients, differences in logs. A log difference of g is `100 * (exp(g) - 1)` percent.", air_in_logs),
         Mistake("This is by how much a car *without* air conditioning is cheaper, `1 - exp(-g)`. Asked is by how much one with it is dearer.",
                 lambda: 100 * (1 - np.exp(-air_in_logs()))),
         Mistake("The other columns are not in logs. `X3` has log `hpwt`, log `mpg` and log `space`; take it from `problem.cost_model.X3`.",
@@ -150,6 +157,8 @@ DOLLARS = Exercise(
                 lambda: air_dollars(lambda X, c, g: (c * (1 - np.exp(-g))).mean())),
         Mistake("The second multiplies by `exp(g) - 1` where the fitted cost has the air conditioning already: what it added is `c (1 - exp(-g))`.",
                 lambda: air_dollars(lambda X, c, g: (c * (np.exp(g) - 1))[X[:, 2] == 1].mean())),
+        Mistake("The second is what air conditioning would add to cars that lack it. Asked is what it adds to the cost of those that have it.",
+                lambda: air_dollars(lambda X, c, g: (c * (np.exp(g) - 1))[X[:, 2] == 0].mean())),
         Mistake("The second takes the coefficient for a percentage, `g` times the fitted cost. That holds for small g only.",
                 lambda: air_dollars(lambda X, c, g: (c * g)[X[:, 2] == 1].mean())),
         Mistake("The second uses implied costs. Asked are fitted ones, `exp(X3 @ gamma)`, without omega.",
@@ -204,6 +213,8 @@ STAKES = Exercise(
     what="a function of (P, weights, alpha, prices, firm_ids, stakes) that returns costs, an array (J,)",
     right=with_stakes,
     mistakes=(
+        Mistake("`stakes` was averaged with its transpose. What f holds of g and what g holds of f are two numbers; H need not be symmetric.",
+                lambda P, weights, alpha, prices, firm_ids, stakes: with_stakes(P, weights, alpha, prices, firm_ids, (stakes + stakes.T) / 2)),
         Mistake("`stakes` is transposed. Row j of H belongs to the setter of price j: `H[j, l] = stakes[firm of j, firm of l]`.",
                 lambda P, weights, alpha, prices, firm_ids, stakes: with_stakes(P, weights, alpha, prices, firm_ids, stakes.T)),
         Mistake("The diagonal of `stakes` stands for a firm's weight on its own cars. That is one: put ones where both cars belong to one firm.",
@@ -218,7 +229,7 @@ STAKES = Exercise(
                 lambda P, weights, alpha, prices, firm_ids, stakes: prices - with_stakes(P, weights, alpha, prices, firm_ids, stakes))),
     hints=("Make H first: ones where two cars belong to one firm, and elsewhere the stake of the row's firm in the column's.",
            "`stakes[firm_ids[:, None], firm_ids[None, :]]` spreads stakes over products; `np.where(same, 1.0, ...)` puts the ones in."),
-    insight="A row of H belongs to who sets the price, so a stake of f in g raises the prices of f and, through competition, those of g.",
+    insight="A row of H belongs to who sets the price, so a stake of f in g makes f spare g: at given prices its margins are larger and its costs smaller.",
     inputs=small_stakes)
 
 
@@ -251,6 +262,13 @@ def log_cost_slope(P, weights, alpha, prices, ownership, x, nu, d_delta):
 def scaled(function):
     """The function with another last step: from d_eta, eta and prices."""
     return lambda P, weights, alpha, prices, ownership, x, nu, d_delta: function(*slope(P, weights, alpha, prices, ownership, x, nu, d_delta), prices)
+
+
+def with_alpha(P, weights, alpha, prices, ownership, x, nu, d_delta):
+    """Alpha given for its derivative."""
+    eta = margins(P @ weights, share_jacobian(P, weights, alpha), ownership)
+    dV = np.asarray(d_delta)[:, None] + x[:, None] * nu
+    return -margin_jacobian(P, weights, alpha, eta, ownership, [(dV, alpha)])[:, 0] / (prices - eta)
 
 
 def half_transposed(P, weights, alpha, prices, ownership, x, nu, d_delta):
@@ -287,6 +305,8 @@ SLOPE = Exercise(
                 lambda P, weights, alpha, prices, ownership, x, nu, d_delta: log_cost_slope(P, weights, alpha, prices, ownership, x, nu, 0 * d_delta)),
         Mistake("Only delta moves here; the taste itself, `x nu`, is missing from dV.",
                 lambda P, weights, alpha, prices, ownership, x, nu, d_delta: log_cost_slope(P, weights, alpha, prices, ownership, 0 * x, nu, d_delta)),
+        Mistake("Alpha does not depend on this sigma: its derivative `dalpha` is zero, not alpha.",
+                lambda P, weights, alpha, prices, ownership, x, nu, d_delta: with_alpha(P, weights, alpha, prices, ownership, x, nu, d_delta)),
         Mistake("This is the derivative of cost, not of log cost: divide by the cost.", scaled(lambda d_eta, eta, prices: -d_eta)),
         Mistake("This is the derivative of the margin, with its own sign. Costs are prices less margins, and a logarithm divides by cost.",
                 scaled(lambda d_eta, eta, prices: d_eta)),
@@ -296,8 +316,8 @@ SLOPE = Exercise(
         Mistake("The Jacobian is nowhere transposed. The conditions have `H * D'`, in the margins and in their derivative.", not_transposed),
         Mistake("Probabilities move by `s (dV - sum_k s_k dV_k)`: what makes one product better takes buyers from the others of the same type. The sum is missing.",
                 rough_probabilities)),
-    hints=("Three parts: margins, their derivative (9.3) with `dV = d_delta[:, None] + x[:, None] * nu` and `dalpha` zero, and the chain rule for log c.",
-           "`margin_jacobian(P, weights, alpha, eta, ownership, [(dV, 0 * alpha)])[:, 0]` is d eta; log c moves by minus that over c."),
+    hints=("Three parts: margins, their derivative (9.3), and the chain rule for log c. Which total derivative dV belongs to sigma_k? What is that of alpha?",
+           "`dV = d_delta[:, None] + x[:, None] * nu`, and `margin_jacobian` takes a list of pairs, here of one; it returns d eta as a column."),
     insight="This column, once for each parameter, is all that the supply side adds to the derivatives of lesson 04.",
     inputs=small_slope)
 

@@ -46,6 +46,7 @@ class TwoDemands(Picture):
         self.clouds = {}
         for axes, name in zip(self.panels, self.costs):
             axes.plot(ends, ends, color=TRUTH, lw=1.2)
+            axes.text(4, 18, "cost = price", fontsize=11)
             axes.axhline(0, color=OUTSIDE, lw=1.2)
             self.clouds[name] = (axes.plot([], [], "o", ms=3.5, color=RIVAL, mew=0, alpha=0.6)[0],
                                  axes.plot([], [], "v", ms=5, color=HIGHLIGHT, mew=0, alpha=0.7)[0])
@@ -53,7 +54,7 @@ class TwoDemands(Picture):
             axes.set_xticks([4, 6, 10, 20, 40], [4, 6, 10, 20, 40])
             axes.set_yticks([-10, -1, 0, 1, 10], [-10, -1, 0, 1, 10])
             axes.minorticks_off()
-        self.panels[0].set_ylabel("implied cost (1000 dollars, log scale beyond 1)", fontsize=11)
+        self.panels[0].set_ylabel("implied cost (1000 dollars)")
 
     def update(self, **costs):
         """New costs (N,) of the models named."""
@@ -62,7 +63,7 @@ class TwoDemands(Picture):
             positive, negative = self.clouds[name]
             positive.set_data(self.prices[c >= 0], c[c >= 0])
             negative.set_data(self.prices[c < 0], c[c < 0])
-            axes.set_title(f"{name}: {(c < 0).sum()} of {len(c)} cars cost less than nothing", loc="left", fontsize=12)
+            axes.set_title(f"{name}:\n{(c < 0).sum()} of {len(c)} costs below zero", loc="left", fontsize=12)
 
 
 # The searches --------------------------------------------------------------------------------------------------------------
@@ -87,12 +88,12 @@ class PriceProfile(Picture):
         self.axes, self.below = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
         self.axes.semilogy(self.grid, self.objective, "o-", color=PRODUCT, ms=3.5)
         self.below.fill_between(self.grid, 100 * self.at_bound / self.N, color=HIGHLIGHT, alpha=0.6, lw=0)
-        self.axes.set(ylabel="objective q (log scale)", ylim=(0.7 * self.objective.min(), 1.6 * self.objective.max()))
+        self.axes.set(ylabel="objective q", ylim=(0.7 * self.objective.min(), 1.6 * self.objective.max()))
         self.axes.set_yticks([500, 1000, 2000, 4000], [500, 1000, 2000, 4000])
         self.axes.minorticks_off()
-        self.below.set(xlabel="price coefficient (utils per 1000 dollars)", ylabel="costs at the\nbound (percent)", ylim=(0, 105),
+        self.below.set(xlabel="price coefficient (utils per 1000 dollars)", ylabel="at bound\n(percent)", ylim=(0, 105),
                        xlim=(self.grid.min(), 0))
-        self.axes.set_title("Which valley is real? The lower one has no costs left to explain")
+        self.axes.set_title("Which valley is real? The deepest one has no costs left to explain")
         self.lines = {}
 
     def update(self, **marked):
@@ -127,7 +128,7 @@ class Race(Picture):
         self.axes = figure.subplots()
         looks = (PRODUCT, "o-"), (HIGHLIGHT, "s--"), (SECOND, "^-.")
         self.lines = {name: self.axes.semilogy([], [], style, color=colour, ms=5, label=name)[0] for name, (colour, style) in zip(self.paths, looks)}
-        self.axes.set(xlabel="evaluations of the objective", ylabel="objective above its minimum",
+        self.axes.set(xlabel="evaluations of the objective", ylabel="q above its minimum",
                       title="Which search gets to the bottom, from two percent away?")
 
     def update(self, evaluations=None):
