@@ -1,7 +1,8 @@
 """BLP demand estimation in five readable steps.
 
 Step 1 `utility`, Step 2 `inversion`, Step 3 `gmm`, Step 4 `outer_loop`, Step 5 `post_estimation`: each module is one step, and the
-functions below are the ones that `Problem` and its estimates run.
+functions below are the ones that `Problem` and its estimates run. Three are definitions, which the estimator has in a factored
+form: `mean_utility`, `moments` and `gmm_objective`.
 """
 
 from .checks import check, hint, solution

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import block_diag
 
-from .gmm import contribution_covariance
+from .gmm import contribution_covariance, moment_covariance
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,11 @@ class Equations:
         -------
         array (M, M)
         """
+        if len(self.parts) == 1:
+            return moment_covariance(self.Z, unobservables, kind, clusters, center)
         left = unobservables.reshape(len(self.parts), self.N)   # xi, omega
         if kind == "unadjusted":
-            covariance = np.atleast_2d(np.cov(left, bias=True))
+            covariance = np.cov(left, bias=True)
             return np.block([[c * Za.T @ Zb / self.N for c, Zb in zip(row, self.parts)] for row, Za in zip(covariance, self.parts)])
         contributions = np.hstack([Z * u[:, None] for Z, u in zip(self.parts, left)])
         return contribution_covariance(contributions, kind, clusters, center)

@@ -7,6 +7,7 @@ import pandas as pd
 from .errors import counted, listing
 from .gmm import moment_jacobian, sandwich, weighting_matrix
 from .outcome import Demand, Outcome
+from .outer_loop import promised_improvement
 
 
 class Estimates(Outcome):
@@ -161,12 +162,8 @@ class Estimates(Outcome):
 
     @cached_property
     def expected_improvement(self):
-        """By how much one more Gauss-Newton step would lower the objective (4.7), `r'R(R'R)^-1 R'r`: small whatever the units of theta2."""
-        if not len(self.theta2) or not np.isfinite(self._R).all():
-            return 0.0
-        scale = np.linalg.norm(self._R, axis=0)
-        U, d, _ = np.linalg.svd(self._R / np.where(scale > 0, scale, 1), full_matrices=False)
-        return float(((U[:, d > 1e-10].T @ self._r) ** 2).sum())
+        """By how much one more Gauss-Newton step would lower the objective (4.7)."""
+        return promised_improvement(self._r, self._R) if len(self.theta2) and np.isfinite(self._R).all() else 0.0
 
     @property
     def inverted(self):

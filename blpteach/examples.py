@@ -10,7 +10,7 @@ import numpy as np
 
 from .datasets import load_autos, load_cereal, load_simulated
 from .problem import Problem
-from .simulation import FORMULAS, Truth
+from .simulation import FORMULAS
 
 
 def cereal():

@@ -104,7 +104,7 @@ def concentrate(X1, Z, W, N=None):
 
 # Weighting matrices --------------------------------------------------------------------------------------------------------
 
-def weighting_2sls(Z):
+def weighting_2sls(Z, N=None):
     """First-step weights (3.5): `W = (Z'Z / N)^-1`, which do not depend on the units of the instruments.
 
     Examples
@@ -112,7 +112,7 @@ def weighting_2sls(Z):
     >>> weighting_2sls(np.array([[1.0], [3.0]]))
     array([[0.2]])
     """
-    return weighting_matrix(Z.T @ Z / len(Z))
+    return weighting_matrix(Z.T @ Z / (N or len(Z)))
 
 
 def weighting_matrix(S):

@@ -16,7 +16,7 @@ from .equations import Equations
 from .errors import InputError, listing
 from .formula import design
 from .gmm import concentrate, contribution_covariance, sandwich, weighting_matrix
-from .outer_loop import Objective, gauss_newton, quasi_newton, stay
+from .outer_loop import Objective, gauss_newton, promised_improvement, quasi_newton, stay
 from .progress import Progress
 from .validation import check_not_collinear
 
@@ -134,7 +134,7 @@ def first_stages(Y, Z, residual_df, kind="unadjusted", clusters=None):
     >>> found["F"], found["conditional_F"]                  # sums of squares 10 on 1 degree and 4 on 3
     (array([7.5]), array([7.5]))
     """
-    (N, n), M = Y.shape, Z.shape[1]
+    n, M = Y.shape[1], Z.shape[1]
     if M < n:
         raise InputError(f"conditional_F: {M} instruments for {n} endogenous regressors. Give at least as many.")
     Q = np.linalg.qr(Z)[0]                                      # (N, M)
@@ -252,13 +252,6 @@ def profile_row(estimates, value, theta2, here, beta_map):
     converged = bool(here.usable and promised_improvement(here.r, here.R) <= 1e-8 * (1 + q))
     named = zip(estimates.to_frame().index, np.where(here.usable, parameters, np.nan))
     return {"value": value, "objective": q, "converged": converged, **dict(named)}
-
-
-def promised_improvement(r, R):
-    """`r'R(R'R)^-1 R'r`, by how much a Gauss-Newton step would lower the objective."""
-    size = np.linalg.norm(R, axis=0)
-    U, d, _ = np.linalg.svd(R / np.where(size > 0, size, 1), full_matrices=False)
-    return float(((U[:, d > 1e-10].T @ r) ** 2).sum())
 
 
 def held_parameter(estimates, parameter):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from .outcome import solve_counterfactual
+from .outcome import check_linear_in_price, solve_counterfactual, vector
 from .utility import market_shares
 
 
@@ -52,8 +52,9 @@ def optimal_instruments(estimates, prices=None):
     Berry, Levinsohn and Pakes (1999); Reynaert and Verboven (2014); Conlon and Gortmaker (2020), section 4.
     """
     problem = estimates.problem
+    check_linear_in_price(problem, "optimal_instruments: expected prices have expected characteristics")
     demand = replace(estimates._demand, delta=estimates.delta - estimates.xi)
-    prices = expected_prices(estimates, demand) if prices is None else prices
+    prices = expected_prices(estimates, demand) if prices is None else vector(prices, problem.N, "prices")
     shares, blocks, X1 = at_expected(problem, demand, prices)
     solved = problem.solver(estimates.free, blocks=blocks, prices=prices, X1=X1)(estimates.theta2)
     jacobian = solved.jacobian.reshape(-1, problem.N, len(estimates.theta2))             # (equations, N, P)

@@ -164,6 +164,8 @@ class Outcome:
         -------
         DataFrame (J, J), or without a market a dict of them
         """
+        self._check_prices_matter("nobody leaves when a price rises")
+
         def one(block):
             P, alpha = self._choices(block)
             return diversion_ratios(P, block.weights, alpha)
@@ -178,9 +180,12 @@ class Outcome:
         missing = np.flatnonzero(pd.isna(self._firm_ids))
         if len(missing):
             raise InputError(f"Step 5: firm_ids has missing values in row(s) {listing(missing)}: every product needs an owner.")
-        if not self._demand.problem.prices_matter:
-            raise InputError("Step 5: utility does not depend on `prices`, so firms have no optimal price; put prices into linear.")
+        self._check_prices_matter("firms have no optimal price")
         return ownership_matrix(self._firm_ids[block.index], self._demand.problem.holdings)
+
+    def _check_prices_matter(self, therefore):
+        if not self._demand.problem.prices_matter:
+            raise InputError(f"Step 5: utility does not depend on `prices`, so {therefore}; put prices into linear.")
 
     def _margins(self, block):
         P, alpha = self._choices(block)
@@ -213,9 +218,7 @@ class Outcome:
         Counterfactual
         """
         problem = self._demand.problem
-        curved = [n for d in (problem.linear, problem.X2) for n, c in zip(d.names, d.price_curved) if c]
-        if curved:
-            raise InputError(f"Step 5: new prices can be solved for where utility is linear in price; `{curved[0]}` is not.")
+        check_linear_in_price(problem, "Step 5: new prices can be solved for")
         if firm_ids is None:
             self._ownership(self._blocks[0])
         owners = new_owners(self._firm_ids, firm_ids, problem.N)
@@ -236,6 +239,7 @@ class Outcome:
     def consumer_surplus(self, market=None):
         """Consumer surplus per consumer (5.8), one value for each market (T,), in units of price and up to a constant."""
         problem = self._demand.problem
+        self._check_prices_matter("surplus in money needs a price coefficient")
         out = np.zeros(problem.T)                               # a market without products offers the outside good alone
         for block in self._stacks(market):
             mu, alpha = self._demand.at(block, self.prices)
@@ -260,6 +264,13 @@ class Counterfactual(Outcome):
         change = 100 * (self.prices / self._demand.prices - 1)
         return (f"Counterfactual in {self._demand.problem.T} markets: prices change by {np.nanmean(change):.3g} percent on average "
                 f"({np.nanmin(change):.3g} to {np.nanmax(change):.3g}); first-order conditions hold to {self.residual:.1e}")
+
+
+def check_linear_in_price(problem, what):
+    """Refuse utility that is curved in price, where slopes at the observed prices don't lead to other ones."""
+    curved = [n for d in (problem.linear, problem.X2) for n, c in zip(d.names, d.price_curved) if c]
+    if curved:
+        raise InputError(f"{what} where utility is linear in price; `{curved[0]}` is not.")
 
 
 def solve_counterfactual(demand, start, firm_ids, costs, dropped):

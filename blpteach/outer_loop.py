@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import least_squares, minimize
 
-from .gmm import concentrate, weighting_matrix
+from .gmm import concentrate, iv_gmm, weighting_2sls, weighting_matrix
 from .inversion import delta_jacobian, invert_shares
 from .lognormal import NONE
 from .progress import Progress
@@ -249,7 +249,7 @@ def quasi_newton(objective, start, **options):
     True
     """
     if objective.scale is None:
-        U, d, Vt = np.linalg.svd(objective.jacobian(start), full_matrices=False)
+        _, d, Vt = np.linalg.svd(objective.jacobian(start), full_matrices=False)
         objective.scale = Vt.T / np.where(d > 1e-8 * d[0], np.sqrt(2) * d, 1)            # (P, P)  there 2 R'R is the identity
     scale = objective.scale
     found = minimize(lambda z: objective.value(start + scale @ z), np.zeros(len(start)), method="BFGS",
@@ -270,6 +270,13 @@ def minimize_by(method):
         found = minimize(objective.value, start, jac=jac, method=method, options=options)
         return found.x, str(found.message)
     return search
+
+
+def promised_improvement(r, R):
+    """By how much one more Gauss-Newton step would lower the objective (4.7), `r'R(R'R)^-1 R'r`: small whatever the units of theta2."""
+    size = np.linalg.norm(R, axis=0)
+    U, d, _ = np.linalg.svd(R / np.where(size > 0, size, 1), full_matrices=False)
+    return float(((U[:, d > 1e-10].T @ r) ** 2).sum())
 
 
 def invertible_start(objective, start, most=60):
@@ -359,13 +366,13 @@ def gmm_steps(X, Z, N, solve, start, steps, update, initial_update=False, extra_
     -------
     Fit
     """
-    W, theta2, starts = weighting_matrix(Z.T @ Z / N), start, []
+    W, theta2, starts = weighting_2sls(Z, N), start, []
     solve, progress = remembering(solve), progress or Progress(False)
     if initial_update:
-        W = weighting_matrix(update(unobservables(X, Z, W, N, solve(start).values)))
+        W = weighting_matrix(update(unobservables(X, Z, W, solve(start).values)))
     for step in range(1, steps + 1):
         if step > 1:
-            W = weighting_matrix(update(unobservables(X, Z, W, N, objective.utilities.values)))
+            W = weighting_matrix(update(unobservables(X, Z, W, objective.utilities.values)))
         beta_map, moment_map = concentrate(X, Z, W, N)
         objective = Objective(solve, moment_map, progress, objective.scale if step > 1 else None)
         candidates = [theta2, *extra_starts] if step == 1 else [theta2]
@@ -392,7 +399,6 @@ def remembering(solve):
     return remembered
 
 
-def unobservables(X, Z, W, N, values):
-    """What is left of `values` after the linear parameters: xi, or with a supply side xi above omega."""
-    beta_map, _ = concentrate(X, Z, W, N)
-    return values - X @ (beta_map @ values)
+def unobservables(X, Z, W, values):
+    """What is left of `values` after the linear parameters (3.3): xi, or with a supply side xi above omega."""
+    return values - X @ iv_gmm(values, X, Z, W)

@@ -160,6 +160,7 @@ def ownership_matrix(firm_ids, holdings=0.0):
            [1. , 1. , 0.3],
            [0. , 0. , 1. ]])
     """
+    firm_ids = np.asarray(firm_ids)
     setter, other = firm_ids[..., :, None], firm_ids[..., None, :]
     if not isinstance(holdings, dict):
         return np.where(setter == other, 1.0, holdings)

@@ -142,7 +142,9 @@ class Problem:
 
     def _absorb(self, absorb):
         self.X1 = self.linear.values
-        columns = [absorb] if isinstance(absorb, str) else list(absorb or [])
+        columns = [absorb] if isinstance(absorb, str) else absorb or []
+        if not isinstance(columns, (list, tuple)):
+            raise InputError(f"absorb={absorb!r} must be a column of products or a list of them.")
         for name in columns:
             if name not in self.products:
                 raise InputError(f"absorb: products has no column `{name}`. {check.suggestion(name, self.products)}")
@@ -180,6 +182,8 @@ class Problem:
     def _read_clusters(self, clusters):
         self.clusters = None
         if clusters is not None:
+            if not isinstance(clusters, str):
+                raise InputError(f"clusters={clusters!r} must be one column of products: the one with the cluster ids.")
             if clusters not in self.products:
                 raise InputError(f"clusters: products has no column `{clusters}`. {check.suggestion(clusters, self.products)}")
             check.check_complete(self.products, clusters, self.market_ids)
@@ -233,11 +237,11 @@ class Problem:
         method = method or ("gauss-newton" if self.cost_model is None else "quasi-newton")
         if method not in SEARCHES and str(method).lower() not in MINIMIZERS:
             raise InputError(f"method={method!r}: choose {listing(SEARCHES)} or a method of scipy.optimize.minimize: {listing(MINIMIZERS, 20)}.")
-        if starts < 0 or int(starts) != starts:
+        if not isinstance(starts, (int, np.integer)) or starts < 0:
             raise InputError(f"starts={starts!r}: how many more starting values is a whole number, not negative.")
         search = SEARCHES[method] if method in SEARCHES else minimize_by(method)
-        return self._fit(self.theta2(sigma, pi, beta), steps, initial_update, weighting, errors, center, search, options, starts, seed,
-                         Progress(progress))
+        return self._fit(self.theta2(sigma, pi, beta), steps, initial_update, weighting, errors, center, search, options=options,
+                         starts=starts, seed=seed, progress=Progress(progress))
 
     def evaluate(self, sigma=None, pi=None, *, beta=None, steps=1, initial_update=False, weighting=None, errors=None, center=True):
         """What `estimate` computes, at given nonlinear parameters and without a search.
@@ -252,16 +256,17 @@ class Problem:
         Estimates
             With the objective, gradient, delta, xi and beta at this theta2.
         """
-        return self._fit(self.theta2(sigma, pi, beta), steps, initial_update, weighting, errors, center, stay, None, 0, 0, Progress(False))
+        return self._fit(self.theta2(sigma, pi, beta), steps, initial_update, weighting, errors, center, stay)
 
-    def _fit(self, free, steps, initial_update, weighting, errors, center, search, options, starts, seed, progress):
+    def _fit(self, free, steps, initial_update, weighting, errors, center, search, options=None, starts=0, seed=0, progress=None):
         if search is not stay and self.K2 and not len(free.rows):
             raise InputError("Step 4: sigma and pi are zero everywhere, and zeros in the starting values are fixed at zero, so there is nothing "
                              "to search. Give starting values that are not zero, such as sigma=[0.5, ...], or leave out random for a logit.")
         weighting, errors = self._kind(weighting, "weighting"), self._kind(errors, "errors")
         if steps not in (1, 2):
             raise InputError(f"steps must be 1 or 2, not {steps!r}.")
-        check.check_order_condition(self.M, self.K1, len(free.rows), self.Z_names, self.X1_names + self.theta2_names(free))
+        linear, nonlinear = self.X1_names + self.X3_names, self.theta2_names(free)[:len(free.rows)]
+        check.check_order_condition(self.Z_names + self.ZS_names, linear, nonlinear)
         equations = Equations.of(self, free)
 
         def covariance(unobservables, kind):
@@ -297,6 +302,9 @@ class Problem:
         -------
         Problem
         """
+        for name, table in (("demand", demand), ("supply", supply)):
+            if table is not None and not (isinstance(table, pd.DataFrame) and len(table) == self.N):
+                raise InputError(f"with_instruments: {name} must be a DataFrame with the {self.N} rows of products, a column for each instrument.")
         tables, changed = [demand], {"instruments": list(demand.columns)}
         if supply is not None:
             tables = [demand.add_suffix(" (demand)"), supply.add_suffix(" (supply)")]

@@ -5,7 +5,7 @@ import textwrap
 
 
 def show(function):
-    """Print the source of a function without its docstring: the very lines that the estimator runs.
+    """Print the source of a function without its docstring: the lines that run when it is called.
 
     Parameters
     ----------

@@ -105,6 +105,7 @@ def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0, *, x=(0, 3), l
     np.True_
     """
     truth = truth or (LOG_COSTS if log_costs else Truth())
+    check_sizes(truth, T, J, firms, I)
     rng = np.random.default_rng(seed)
     products = draw_products(truth, T, J, firms, rng, check_range(x), log_costs)
     agents = draw_agents(T, I, rng, seed)
@@ -134,6 +135,17 @@ def draw_products(truth, T, J, firms, rng, x, log_costs):
     costs = shifters @ truth.gamma + omega
     products["costs"] = np.exp(costs) if log_costs else costs
     return products
+
+
+def check_sizes(truth, T, J, firms, I):
+    """The truth is a `Truth`, and what counts something is a positive whole number."""
+    if not isinstance(truth, Truth):
+        raise InputError(f"simulate: truth={truth!r} must be a Truth, such as Truth(sigma=(0, 1, 2)).")
+    if np.shape(J) != (2,) or not J[0] <= J[1]:
+        raise InputError(f"simulate: J={J!r} must be (fewest, most) products of a market, as in (4, 12).")
+    for name, value in {"T": T, "J": J[0], "J ": J[1], "firms": firms, "I": I}.items():
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise InputError(f"simulate: {name.strip()} must be whole and positive; found {value!r}.")
 
 
 def check_range(x):

@@ -232,10 +232,10 @@ def solve_margins(theta2, free, blocks, pricing, demand, lognormal=NONE):
     if not demand.usable:
         return eta, jacobian
     for block, H, setters in zip(blocks, pricing.ownership, pricing.setters):
-        tastes, linear = lognormal.as_tastes(block.tastes, Gamma)
+        tastes, linear_Gamma = lognormal.as_tastes(block.tastes, Gamma)
         X1_slope, X2_slope, here = pricing.X1_slope[block.index], pricing.X2_slope[block.index], demand.jacobian[block.index]
-        P = choice_probabilities(demand.delta[block.index], taste_deviations(block.X2, tastes, linear))              # (B, J, I)
-        alpha = price_coefficients(X1_slope, beta, X2_slope, linear, tastes)             # (B, J, I)
+        P = choice_probabilities(demand.delta[block.index], taste_deviations(block.X2, tastes, linear_Gamma))        # (B, J, I)
+        alpha = price_coefficients(X1_slope, beta, X2_slope, linear_Gamma, tastes)       # (B, J, I)
         D = share_jacobian(P, block.weights, alpha)
         eta[block.index] = margins(block.shares, D, H)
         v = lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)               # (B, I, H)

@@ -99,11 +99,15 @@ def check_instruments(products, instruments, endogenous, which="instruments"):
     """Names of the instrument columns: those asked for, or all `demand_instruments*` (`supply_instruments*`)."""
     if isinstance(instruments, str):
         instruments = [instruments]
+    if not (instruments is None or isinstance(instruments, (list, tuple, pd.Index))):
+        raise InputError(f"{which}={instruments!r} must be a list of columns of products, such as ['w0', 'w1'].")
     prefix = "demand_instruments" if which == "instruments" else which
     found = [c for c in products.columns if str(c).startswith(prefix)] if instruments is None else list(instruments)
     for name in found:
         if name == "shares":
-            raise InputError("instruments: `shares` can't be an instrument: shares are the outcome that the model explains. Take it out.")
+            raise InputError(f"{which}: `shares` can't be an instrument: shares are the outcome that the model explains. Take it out.")
+        if name == "prices" and which != "instruments":
+            raise InputError(f"{which}: `prices` can't be an instrument: prices are margin plus cost, and cost holds omega. Take it out.")
         if name not in products:
             raise InputError(f"{which}: products has no column `{name}`. {suggestion(name, products)}")
         check_complete(products, name, products["market_ids"])
@@ -147,12 +151,13 @@ def check_not_collinear(values, names, what):
         raise InputError(f"{what}: `{names[k]}` {relation}. Collinear columns add nothing and make matrices singular: take one out.")
 
 
-def check_order_condition(M, K1, P, instruments, parameters):
-    """At least as many moments as parameters."""
-    if M < K1 + P:
-        raise InputError(f"There are {M} moment(s) for {K1 + P} parameters ({K1} linear, {P} nonlinear: {listing(parameters, 20)}). "
-                         f"Instruments are {listing(instruments, 20)}. The nonlinear parameters need instruments too: add at least {K1 + P - M}, "
-                         "or fix parameters at zero.")
+def check_order_condition(instruments, linear, nonlinear):
+    """At least as many moments as parameters, of both equations together."""
+    M, K, H = len(instruments), len(linear), len(nonlinear)
+    if M < K + H:
+        raise InputError(f"There are {M} moment(s) for {K + H} parameters ({K} linear, {H} nonlinear: {listing(linear + nonlinear, 20)}). "
+                         f"Instruments are {listing(instruments, 20)}. The nonlinear parameters need instruments too: add at least "
+                         f"{K + H - M}, or fix parameters at zero.")
 
 
 def parameter_matrix(values, rows, columns, name, lower=False):
@@ -224,11 +229,13 @@ def cost_bounds(bounds, log_costs):
         numbers = [float(value) for value in (low, high) if value is not None]
     except (TypeError, ValueError) as error:
         raise InputError(f"cost_bounds={bounds!r} must be (low, high), with None where there is no bound, as in (0.001, None).") from error
+    if np.isnan(numbers).any():
+        raise InputError(f"cost_bounds={bounds!r} has a bound that is not a number. Use None where there is no bound.")
     if len(numbers) == 2 and not numbers[0] < numbers[1]:
         raise InputError(f"cost_bounds={bounds!r}: the lower bound must be below the upper one.")
-    if log_costs and low is not None and not low > 0:
-        raise InputError(f"cost_bounds={bounds!r}: with log_costs the lower bound must be positive, such as 0.001, for zero has no logarithm.")
-    return low, high
+    if log_costs and not all(value > 0 for value in numbers):
+        raise InputError(f"cost_bounds={bounds!r}: with log_costs bounds must be positive, the lower one such as 0.001, for zero has no logarithm.")
+    return tuple(None if value is None else float(value) for value in (low, high))
 
 
 def searched_beta(beta, names, searched, supply):
@@ -236,6 +243,8 @@ def searched_beta(beta, names, searched, supply):
     needed = [names[k] for k in searched]
     if not supply and beta is not None:
         raise InputError("beta gives starting values of linear parameters that are searched, and without supply=... none is: they have a formula.")
+    if not (beta is None or isinstance(beta, dict)):
+        raise InputError(f"beta={beta!r} must be a dict of starting values by column of linear, as in {{'prices': -2.0}}.")
     beta = dict(beta or {})
     unknown = [name for name in beta if name not in needed]
     if unknown:
@@ -245,7 +254,10 @@ def searched_beta(beta, names, searched, supply):
     if missing:
         raise InputError(f"With a supply side the coefficient of `{missing[0]}` must be searched, since margins depend on it: give a starting value, "
                          f"beta={{'{missing[0]}': -2.0}}.")
-    values = np.array([beta[name] for name in needed], float)
+    try:
+        values = np.array([beta[name] for name in needed], float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"beta={beta!r} has a starting value that is not a number.") from error
     if not np.isfinite(values).all():
         raise InputError(f"beta={beta!r} has a starting value that is not finite.")
     return values
@@ -270,7 +282,9 @@ def holdings(values, products):
             continue
         if not (isinstance(pair, tuple) and len(pair) == 2):
             raise InputError(f"holdings={values!r}: keys are pairs (firm, other firm), as in {{(1, 2): 0.3}}.")
-        firms = set(products["firm_ids"]) if "firm_ids" in products else set()
+        if "firm_ids" not in products:
+            raise InputError(f"holdings={values!r} needs owners: products has no column `firm_ids`. {suggestion('firm_ids', products)}")
+        firms = set(products["firm_ids"])
         unknown = [firm for firm in pair if firm not in firms]
         if unknown:
             raise InputError(f"holdings={values!r}: there is no firm {unknown[0]!r}. Firms are {listing(sorted(firms, key=str), 12)}.")
@@ -287,7 +301,7 @@ def lognormal(coefficients, names):
     for name, kind in (coefficients or {}).items():
         if name not in names:
             raise InputError(f"coefficients: `{name}` is not a column of random. Those are {listing(names, 12) or 'none'}.")
-        if kind not in signs:
+        if not isinstance(kind, str) or kind not in signs:
             raise InputError(f"coefficients={{{name!r}: {kind!r}}}: choose 'lognormal' (never negative) or '-lognormal' (never positive).")
     chosen = coefficients or {}
     return np.array([k for k, name in enumerate(names) if name in chosen], int), np.array([signs[chosen[name]] for name in names if name in chosen])

@@ -490,6 +490,31 @@ def fewer_moments_than_parameters(p, a):
     problem(p, a, instruments=["w0", "w1"]).estimate(SIGMA, PI)
 
 
+@case("starts='3'", "whole number")
+def starts_as_text(p, a):
+    problem(p, a).estimate(SIGMA, PI, starts="3")
+
+
+@case("instruments=3 must be a list")
+def a_number_as_instruments(p, a):
+    logit(p, instruments=3)
+
+
+@case("absorb=3 must be a column")
+def a_number_to_absorb(p, a):
+    logit(p, absorb=3)
+
+
+@case("clusters=['firm_ids'] must be one column")
+def a_list_of_clusters(p, a):
+    logit(p, clusters=["firm_ids"])
+
+
+@case("coefficients={'prices': ['lognormal']}", "choose 'lognormal'")
+def a_list_of_distributions(p, a):
+    problem(p, a, random="0 + prices + x", coefficients={"prices": ["lognormal"]})
+
+
 @case("steps must be 1 or 2", "3")
 def three_steps(p, a):
     problem(p, a).estimate(SIGMA, PI, steps=3)

@@ -154,3 +154,16 @@ def test_with_supply_both_equations_get_them(tables):
     assert abs(counter.prices - ours.prices).max() > 1e-3       # xi is there, but not here
     again = ours.problem.estimate(e.sigma, e.pi, beta={"prices": e.beta[1]})
     assert again.converged and abs(again.beta[1] + 2) < 4 * again.beta_se[1]
+
+
+def test_what_optimal_instruments_refuse(tables, found):
+    curved = Problem(*tables, linear="1 + log(prices) + x", random="0 + x").evaluate([0.5])
+    for call, says in ((curved.optimal_instruments, "optimal_instruments: expected prices .* `log.prices.` is not"),
+                       (lambda: found.optimal_instruments(prices=np.ones(3)), "prices has shape"),
+                       (lambda: found.optimal_instruments(prices=np.full(found.problem.N, np.nan)), "prices has missing or infinite"),
+                       (lambda: found.problem.with_instruments(np.ones((found.problem.N, 2))), "demand must be a DataFrame"),
+                       (lambda: found.problem.with_instruments(tables[0][["w0"]], tables[0][["w1"]][:5]), "supply must be a DataFrame")):
+        with pytest.raises(blpteach.InputError, match=says):
+            call()
+    series = tables[0]["prices"] + 0.5
+    assert_allclose(found.optimal_instruments(prices=series).prices, series)

@@ -423,3 +423,10 @@ def test_the_logit_has_all_methods():
     assert_allclose(logit.consumer_surplus("C03Q2"), -np.log(1 - s.sum()) / -beta, rtol=1e-10)
     merged = logit.merger_prices({2: 1})
     assert (merged - p).min() > -1e-10 and (merged - p).max() > 0
+
+
+def test_utility_without_price_has_no_surplus_and_no_diversion(economy):
+    here = Problem(*economy, linear="1 + x", random="0 + x + group").evaluate([0.5, 1.0])
+    for call in (here.consumer_surplus, here.diversion_ratios, lambda: here.diversion_ratios("m3")):
+        with pytest.raises(InputError, match="Step 5: utility does not depend on `prices`"):
+            call()

@@ -261,3 +261,11 @@ def test_log_costs_have_a_truth_of_their_own():
 def test_refusals(asked, says):
     with pytest.raises(InputError, match=says):
         simulate(T=5, J=(3, 4), I=10, **asked)
+
+
+@pytest.mark.parametrize("arguments, says", [({"T": 0}, "T must be whole and positive; found 0"), ({"T": 2.5}, "found 2.5"), ({"J": 5}, "J=5 must be"),
+                                             ({"J": (5, 3)}, r"must be \(fewest, most\)"), ({"J": (0, 3)}, "J must be"), ({"firms": 0}, "firms must be"),
+                                             ({"I": "a"}, "I must be"), ({"truth": 1}, "must be a Truth")])
+def test_sizes_are_whole_and_positive(arguments, says):
+    with pytest.raises(InputError, match=says):
+        simulate(**arguments)

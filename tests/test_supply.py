@@ -207,6 +207,9 @@ def test_automobiles_two_step_optimum(cars):
     ({"supply": "1 + w9"}, "w9"), ({"supply": "1 + x + I(2 * x)"}, "same as `x`"), ({"cost_bounds": 3}, "must be (low, high)"),
     ({"cost_bounds": (2, 1)}, "below the upper"), ({"log_costs": True, "cost_bounds": (0, None)}, "must be positive"),
     ({"supply_instruments": ["w7"]}, "supply_instruments: products has no column `w7`"), ({"supply": None, "log_costs": True}, "log_costs is given without supply"),
+    ({"cost_bounds": (np.nan, None)}, "not a number"), ({"cost_bounds": ("a", None)}, "must be (low, high)"),
+    ({"log_costs": True, "cost_bounds": (None, -1)}, "bounds must be positive"), ({"supply_instruments": 3}, "must be a list of columns"),
+    ({"supply_instruments": ["w0", "shares"]}, "supply_instruments: `shares`"), ({"supply_instruments": ["prices"]}, "cost holds omega"),
     ({"supply": None, "supply_instruments": ["w0"]}, "without supply"), ({"linear": "1 + x", "random": "0 + x"}, "no optimal price")])
 def test_refusals_of_a_problem(tables, change, says):
     with pytest.raises(InputError) as error:
@@ -223,11 +226,32 @@ def test_owners_are_needed(tables):
 
 
 @pytest.mark.parametrize("beta, says", [(None, "give a starting value, beta={'prices': -2.0}"), ({"x": 1.0}, "`x` is not searched"),
-                                        ({"prices": np.inf}, "not finite"), ({"prices": -2.0, "y": 1}, "`y` is not searched")])
+                                        ({"prices": np.inf}, "not finite"), ({"prices": "a"}, "not a number"), (-2.0, "must be a dict"), ({"prices": -2.0, "y": 1}, "`y` is not searched")])
 def test_refusals_of_starting_values(made, beta, says):
     with pytest.raises(InputError) as error:
         made.estimate(START["sigma"], START["pi"], beta=beta)
     assert says in str(error.value)
+
+
+def test_moments_of_both_equations_count(tables, made):
+    """Fewer demand moments than demand parameters, and yet identified: the price coefficient is in the cost equation too."""
+    problem = Problem(made.products, tables[1], **MADE, instruments=["w0", "w1", "demand_instruments4"])
+    assert problem.M == 6 and problem.K1 + len(problem.theta2(**START).rows) == 7
+    found = problem.estimate(**START, progress=False)
+    assert found.converged and found.identified and abs(found.beta[1] + 2) < 4 * found.beta_se[1]
+    few = Problem(*tables, **{**MADE, "supply": "1 + x"}, instruments=["w0"], supply_instruments=["w1"])
+    with pytest.raises(InputError) as error:
+        few.estimate(**START)
+    assert "7 moment(s) for 9 parameters (6 linear, 3 nonlinear: 1, prices, x, group, 1, x, sigma[x, nodes1]" in str(error.value)
+
+
+def test_holdings_need_owners(tables):
+    with pytest.raises(InputError, match="holdings=.* needs owners: products has no column `firm_ids`"):
+        Problem(tables[0].drop(columns="firm_ids"), linear="1 + prices", holdings={(1, 2): 0.5})
+
+
+def test_bounds_may_be_numbers_of_any_kind(tables):
+    assert Problem(*tables, **MADE, cost_bounds=(np.float32(0.5), "9")).cost_model.bounds == (0.5, 9.0)
 
 
 def test_beta_without_supply_is_refused(tables):
