@@ -23,6 +23,15 @@ class Equations:
     N : int
     parts : list of arrays (N, M)
         Instruments of each equation.
+
+    Examples
+    --------
+    >>> from blpteach import Problem, Truth, simulate
+    >>> from blpteach.simulation import FORMULAS, SUPPLY
+    >>> problem, truth = Problem(*simulate(T=3), **FORMULAS, supply=SUPPLY), Truth()
+    >>> equations = Equations.of(problem, problem.theta2(truth.sigma_matrix, truth.pi_matrix, {"prices": -2.0}))
+    >>> equations.X.shape == (2 * problem.N, problem.K1 - 1 + problem.K3)    # the coefficient of prices is searched
+    True
     """
     X: np.ndarray
     Z: np.ndarray

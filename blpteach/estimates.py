@@ -23,23 +23,41 @@ class Estimates(Outcome):
     pi, pi_se : arrays (K2, D)
         Standard errors are NaN for parameters that were fixed.
     theta2 : array (P,)
-        The free elements, and `gradient` (P,) of the objective in them.
+        The free elements of sigma and pi, then the Q linear parameters that are searched: with a supply side those of columns
+        with prices, without one none. `gradient` (P,) is that of the objective in theta2.
     gamma, gamma_se : arrays (K3,)
         Cost parameters, in the order of `problem.X3_names`; empty without a supply side.
-    covariance : array
-        Of (theta2, beta, gamma), jointly.
+    covariance : array (P + K1 + K3 - Q, P + K1 + K3 - Q)
+        Of (theta2, beta, gamma), jointly; beta without the Q elements that theta2 holds.
     delta, xi, omega : arrays (N,)
         xi is net of absorbed fixed effects; omega is None without a supply side.
     clipped_costs : bool array (N,)
         Marginal costs outside their bounds.
     W, S : arrays (M, M)
-        Weighting matrix used, and covariance of the moments at the estimates.
+        Weighting matrix used, and covariance of the moments at the estimates; moments of demand first, then those of supply.
+    errors : str
+        Kind of the standard errors: `"robust"`, `"clustered"` or `"unadjusted"`.
+    G : array (M, P + K1 + K3 - Q)
+        Jacobian of the moments in the parameters, in the order of `covariance`.
+    singular_values : array (P + K1 + K3 - Q,)
+        Of `W^(1/2) G` with columns scaled to length one, the largest first.
+    condition : float
+        The first singular value over the last; infinite where that is zero.
+    identified : bool
+        The moments respond to every direction in the parameters: `condition` is below 1e7.
     converged : bool
         The search ended at an optimum: all shares inverted and no Gauss-Newton step promises an improvement.
+    failed_markets : int array
+        Numbers of the markets whose shares could not be inverted, in the order of `problem.market_labels`.
+    searched : bool
+        Whether there was a search: True from `Problem.estimate`, False from `Problem.evaluate`.
+    free : outer_loop.Theta2
+        Which parameters theta2 holds, and their starting values.
     evaluations : int
         Of the objective, over all steps and starts.
     starts : list of Start
-        Each search: where it began, halvings of its start, and where it ended.
+        Each search: its GMM step, its starting values as given, how often they were halved until shares could be inverted, the
+        objective where it ended, evaluations, and the method's message.
     """
 
     def __init__(self, problem, free, equations, fit, errors, covariance, searched):
@@ -82,7 +100,7 @@ class Estimates(Outcome):
 
     @cached_property
     def G(self):
-        """Jacobian of the moments (M, P + K1 + K3) in (theta2, beta, gamma), without the columns of beta that theta2 holds."""
+        """Jacobian of the moments (M, P + K1 + K3 - Q) in (theta2, beta, gamma); beta without the Q that theta2 holds."""
         return moment_jacobian(self._equations.Z, self._equations.X, self._solved.jacobian, self.problem.N)
 
     @cached_property
@@ -144,17 +162,51 @@ class Estimates(Outcome):
         return optimal_instruments(self, prices)
 
     def profile(self, parameter, values):
-        """The objective as a function of one parameter, the others searched again; see `identification.profile`."""
+        """The objective as a function of one parameter, the others searched again; see `identification.profile`.
+
+        Parameters
+        ----------
+        parameter : str
+            A nonlinear parameter by its name in `to_frame`, such as `"sigma[prices, nodes1]"`, or a searched linear one.
+        values : array_like (V,)
+
+        Returns
+        -------
+        DataFrame
+            A row for each value. Columns: `value`, `objective`, `converged`, and the other parameters.
+        """
         from .identification import profile
         return profile(self, parameter, values)
 
     def conditional_F(self, errors=None):
-        """How strong the instruments are for each parameter that needs some; see `identification.conditional_F`."""
+        """How strong the instruments are for each parameter that needs some; see `identification.conditional_F`.
+
+        Parameters
+        ----------
+        errors : str, optional
+            `"robust"`, `"clustered"` or `"unadjusted"`; by default robust, or clustered where the problem has clusters.
+
+        Returns
+        -------
+        DataFrame
+            A row for each parameter. Columns: `F`, `conditional_F`, their degrees of freedom, and `errors`.
+        """
         from .identification import conditional_F
         return conditional_F(self, errors)
 
     def absorbed_tastes(self, formula):
-        """Mean tastes of characteristics that product effects absorbed; see `identification.absorbed_tastes`."""
+        """Mean tastes of characteristics that product effects absorbed; see `identification.absorbed_tastes`.
+
+        Parameters
+        ----------
+        formula : str
+            Characteristics that are constant within the fixed effects, such as `"1 + sugar + mushy"`.
+
+        Returns
+        -------
+        DataFrame
+            A row for each characteristic. Columns: `estimate`, `se`, `t`; how well they fit is in `attrs`.
+        """
         from .identification import absorbed_tastes
         return absorbed_tastes(self, formula)
 
@@ -172,11 +224,15 @@ class Estimates(Outcome):
 
     @property
     def converged(self):
+        """Whether this is an optimum, a local one: shares are inverted, and no Gauss-Newton step promises an improvement.
+
+        An improvement of up to `1e-8 (1 + objective)` counts as none.
+        """
         return bool(self.inverted and self.expected_improvement <= 1e-8 * (1 + self.objective))
 
     @cached_property
     def singular_values(self):
-        """Of `W^(1/2) G` with columns scaled to length one (P + K1,): a small one is a direction the moments don't see."""
+        """Of `W^(1/2) G`, columns scaled to length one (P + K1 + K3 - Q,): a small one is a direction the moments don't see."""
         root = np.linalg.cholesky(self.W).T @ self.G
         size = np.linalg.norm(root, axis=0)
         return np.linalg.svd(root / np.where(size > 0, size, 1), compute_uv=False)
@@ -201,9 +257,10 @@ class Estimates(Outcome):
         if not self.searched:
             head = "Evaluated at given parameters, not searched."
         else:
-            good = self.converged and self.identified
+            no = ("No." if not self.converged else "It can't be told: not identified." if not self.identified else
+                  "No: most costs are at their bounds, where parameters don't move them." if self.clipped_costs.mean() > 0.5 else "")
             yes = "Yes, a local one." if len(self.theta2) else "Yes, the only one: beta is linear."
-            head = "Is this an optimum? " + (yes if good else "No." if not self.converged else "It can't be told: not identified.")
+            head = "Is this an optimum? " + (no or yes)
         lines = [head, f"  shares inverted in all markets: {'yes' if self.inverted else 'NO, not in ' + self._failed_labels()}"]
         if len(self.theta2):
             lines.append(f"  one more Gauss-Newton step would lower the objective by {self.expected_improvement:.1e} "
@@ -214,12 +271,13 @@ class Estimates(Outcome):
                      + ("" if self.condition < 1000 else weak if self.identified else none))
         if self.clipped_costs.any():
             lines.append(f"  marginal costs of {self.clipped_costs.sum()} of {self.problem.N} products were set to their bounds  "
-                         "<- these say nothing about costs")
+                         "<- these say nothing about costs" + ("; begin elsewhere, or doubt the conduct" if self.clipped_costs.mean() > 0.5 else ""))
         for start in self.starts:
             if start.halvings:
                 lines.append(f"  a starting value of step {start.step} could not be inverted and was halved {start.halvings} time(s)")
-            if "Begun again" in start.message:
-                lines.append(f"  a search of step {start.step} was slow. {start.message[start.message.index('Begun'):]}")
+            for sentence in start.message.split(". "):
+                if "Begun again" in sentence or "BFGS went on" in sentence:
+                    lines.append(f"  a search of step {start.step} was slow. {sentence.rstrip('.')}.")
         return "\n".join(lines + self._starts_line())
 
     def _rank(self):

@@ -32,6 +32,19 @@ def moments(Z, xi):
 def gmm_objective(g, W, N):
     """Distance of the moments from zero (3.2): `q = N g'Wg`.
 
+    Parameters
+    ----------
+    g : array (M,)
+        From `moments`.
+    W : array (M, M)
+        Weighting matrix.
+    N : int
+        Products in all markets.
+
+    Returns
+    -------
+    q : float
+
     Examples
     --------
     >>> float(gmm_objective(np.array([0.1, 0.2]), np.eye(2), 100).round(12))
@@ -105,7 +118,16 @@ def concentrate(X1, Z, W, N=None):
 # Weighting matrices --------------------------------------------------------------------------------------------------------
 
 def weighting_2sls(Z, N=None):
-    """First-step weights (3.5): `W = (Z'Z / N)^-1`, which do not depend on the units of the instruments.
+    """First-step weights (3.5): `W = (Z'Z / N)^-1`, with which q does not depend on the units of the instruments.
+
+    Parameters
+    ----------
+    Z : array (N, M)
+        Instruments, none a linear combination of the others.
+
+    Returns
+    -------
+    W : array (M, M)
 
     Examples
     --------
@@ -117,6 +139,19 @@ def weighting_2sls(Z, N=None):
 
 def weighting_matrix(S):
     """Efficient weights given the instruments (3.6): `W = S^-1`, exactly symmetric.
+
+    Parameters
+    ----------
+    S : array (M, M)
+        Covariance of the moments, from `moment_covariance`.
+
+    Returns
+    -------
+    W : array (M, M)
+
+    Source
+    ------
+    Hansen (1982).
 
     Examples
     --------

@@ -59,6 +59,16 @@ def monte_carlo(size, seed=None):
     seed : int
         Give one: estimates should not change from run to run.
 
+    Returns
+    -------
+    Rule
+        For `Problem(..., integration=rule)`.
+
+    Raises
+    ------
+    InputError
+        If the size is not a positive whole number.
+
     Examples
     --------
     >>> monte_carlo(100, seed=0).draws(2, 3).shape
@@ -76,6 +86,16 @@ def halton(size, seed=None):
         Points for each market.
     seed : int
         Of the scrambling.
+
+    Returns
+    -------
+    Rule
+        For `Problem(..., integration=rule)`.
+
+    Raises
+    ------
+    InputError
+        If the size is not a positive whole number.
 
     Examples
     --------
@@ -95,12 +115,23 @@ def sobol(size, seed=None):
     seed : int
         Of the scrambling.
 
+    Returns
+    -------
+    Rule
+        For `Problem(..., integration=rule)`.
+
+    Raises
+    ------
+    InputError
+        If the size is not a power of two.
+
     Examples
     --------
     >>> bool(abs(sobol(512, seed=0).draws(512, 1).mean()) < 0.01)
     True
     """
-    if positive(size) & (size - 1):
+    size = positive(size)
+    if size & (size - 1):
         raise InputError(f"integration: sobol({size}) is not balanced; its size must be a power of two, such as {1 << size.bit_length()}.")
     return Rule("sobol", size, seed)
 
@@ -113,6 +144,16 @@ def gauss_hermite(points):
     points : int
         In each dimension.
 
+    Returns
+    -------
+    Rule
+        For `Problem(..., integration=rule)`.
+
+    Raises
+    ------
+    InputError
+        If the number of points is not a positive whole number.
+
     Examples
     --------
     >>> nodes, weights = hermite_product(3, 1)
@@ -124,6 +165,6 @@ def gauss_hermite(points):
 
 def positive(size):
     """The size as an int, refused unless it is a positive whole number."""
-    if not isinstance(size, numbers.Real) or not size >= 1 or size != int(size):
+    if not isinstance(size, numbers.Real) or isinstance(size, bool) or not size >= 1 or size != int(size):
         raise InputError(f"integration: the size must be a positive whole number, not {size!r}.")
     return int(size)

@@ -130,6 +130,17 @@ def exp_contraction(shares, mu, weights, corrected=True):
 def logit_delta(shares, weights):
     """Berry's (1994) inversion, exact without random tastes and the starting value with them: `log S_j - log S_0`.
 
+    Parameters
+    ----------
+    shares : array (..., J)
+        Observed shares S, all positive; `invert_shares` checks it, this function doesn't.
+    weights : array (..., I)
+        Only their sum counts: `S_0 = sum_i w_i - sum_j S_j`.
+
+    Returns
+    -------
+    delta : array (..., J)
+
     Examples
     --------
     >>> logit_delta(np.array([0.2, 0.3]), np.ones(1))

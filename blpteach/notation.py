@@ -51,7 +51,8 @@ SYMBOLS = tuple(Symbol(*row) for row in (
     (r"\Sigma", "sigma", "(K2, L)", "how strongly unobserved tastes vary; a vector stands for a diagonal; zeros are fixed", "sigma", "01"),
     (r"\Pi", "pi", "(K2, D)", "how tastes vary with demographics; zeros are fixed", "pi", "01"),
     (r"(\Sigma, \Pi)", "Gamma", "(K2, L + D)", "sigma and pi side by side", "", "01"),
-    (r"\theta_2", "theta2", "(P,)", "the free elements of sigma and pi, row by row", "theta", "01"),
+    (r"\theta_2", "theta2", "(P,)", "the free elements of sigma, row by row, then those of pi; with a supply side then the "
+     "elements of beta that are searched", "theta", "01"),
     (r"s_{ij}", "P", "(..., J, I)", "choice probabilities: the share of product $j$ among consumers of type $i$", "", "01"),
     (r"w_{i \mid j}", "B", "(..., J, I)", "buyers: the distribution of types among those who buy $j$", "", "01"),
     (r"S_j", "shares", "(..., J)", "observed shares, where an equation has both them and the model's", "shares", "02"),
@@ -61,7 +62,8 @@ SYMBOLS = tuple(Symbol(*row) for row in (
     (r"g", "g", "(M,)", r"moments, $Z'\xi / N$", "moments", "03"),
     (r"q", "objective", "", r"GMM objective, $N g'Wg$", "objective", "03"),
     (r"S", "S", "(M, M)", "covariance of the moments", "S", "03"),
-    (r"G", "G", "(M, P + K1)", r"derivative of the moments in $\theta_2$ and $\beta$", "", "03"),
+    (r"G", "G", "(M, P + K1)", r"derivative of the moments in $\theta_2$ and $\beta$; with a supply side in $\gamma$ too, "
+     r"(M, P + K1 + K3) less the columns of $\beta$ that $\theta_2$ holds", "", "03"),
     (r"x_3", "X3", "(N, K3)", "characteristics of marginal costs", "X3", "09"),
     (r"\gamma", "gamma", "(K3,)", "cost parameters", "gamma", "09"),
     (r"\omega_j", "omega", "(N,)", "unobserved cost; the error of the cost equation", "omega", "09"),

@@ -31,7 +31,12 @@ def lesson_cells(lesson):
 def stored_output():
     """Show what the cell that calls this printed when the lesson was made: for cells that need PyBLP where it is not installed.
 
-    The cell is found by its text; a cell that was changed has no stored output.
+    The cell is found by its text in the shipped lessons. One that was changed has no stored output, and a line says so.
+
+    Raises
+    ------
+    InputError
+        Outside a notebook.
 
     Examples
     --------

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from .errors import InputError
 from .outcome import check_linear_in_price, solve_counterfactual, vector
 from .utility import market_shares
 
@@ -47,11 +48,27 @@ def optimal_instruments(estimates, prices=None):
     -------
     OptimalInstruments
 
+    Raises
+    ------
+    InputError
+        Where utility is curved in price; for `prices` that are not one finite number for each product; where there is no
+        equilibrium at mean costs; and where the new instruments are collinear or absorbed by the fixed effects.
+
     Source
     ------
     Berry, Levinsohn and Pakes (1999); Reynaert and Verboven (2014); Conlon and Gortmaker (2020), section 4.
+
+    Examples
+    --------
+    >>> from blpteach import Problem, Truth, simulate
+    >>> from blpteach.simulation import FORMULAS
+    >>> estimates = Problem(*simulate(T=3), **FORMULAS).evaluate(Truth().sigma_matrix, Truth().pi_matrix)
+    >>> optimal_instruments(estimates).demand.columns.tolist()
+    ['optimal sigma[x, nodes1]', 'optimal sigma[group, nodes2]', 'optimal pi[prices, income]', 'expected prices']
     """
     problem = estimates.problem
+    if not estimates.inverted:
+        raise InputError("optimal_instruments: shares were not inverted in all markets, so there is no xi. Take parameters nearer to zero.")
     check_linear_in_price(problem, "optimal_instruments: expected prices have expected characteristics")
     demand = replace(estimates._demand, delta=estimates.delta - estimates.xi)
     prices = expected_prices(estimates, demand) if prices is None else vector(prices, problem.N, "prices")

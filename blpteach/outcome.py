@@ -192,17 +192,23 @@ class Outcome:
         return margins(self._block_shares(block), share_jacobian(P, block.weights, alpha), self._ownership(block))
 
     def costs(self, market=None):
-        """Marginal costs (N,) or (J,), in units of price: those under which prices are Bertrand-Nash, or in a counterfactual the given ones."""
+        """Marginal costs (N,) or (J,), in units of price: those at which nobody would set another price.
+
+        Conduct is Bertrand-Nash unless the problem's `holdings` say otherwise. A counterfactual has the costs it was solved with.
+        """
         if self._costs is not None:
             return self._costs.copy() if market is None else self._costs[self._stacks(market)[0].index]
         return self._by_product(lambda block: self.prices[block.index] - self._margins(block), market)
 
     def markups(self, market=None):
-        """Lerner indices `(p - c) / p` (N,) or (J,) under Bertrand-Nash pricing."""
+        """Lerner indices `(p - c) / p` (N,) or (J,), under Bertrand-Nash pricing unless `holdings` say otherwise."""
         return self._by_product(lambda block: self._margins(block) / self.prices[block.index], market)
 
     def counterfactual(self, firm_ids=None, costs=None, drop=None):
         """The new equilibrium after a change of owners, costs or products, everything else held.
+
+        Conduct stays what the problem's `holdings` say, by default Bertrand-Nash. A pair in `holdings` that names a firm which
+        a merger dissolved lapses.
 
         Parameters
         ----------
@@ -216,6 +222,13 @@ class Outcome:
         Returns
         -------
         Counterfactual
+
+        Raises
+        ------
+        InputError
+            Where utility is curved in price, or does not depend on it; where products have no owner, or a dict names a firm that
+            does not exist; for an array of the wrong length or kind, or with missing values; where `drop` leaves nothing; and
+            where no equilibrium is found: the message names the markets.
         """
         problem = self._demand.problem
         check_linear_in_price(problem, "Step 5: new prices can be solved for")
@@ -237,7 +250,23 @@ class Outcome:
     # Welfare ---------------------------------------------------------------------------------------------------------------
 
     def consumer_surplus(self, market=None):
-        """Consumer surplus per consumer (5.8), one value for each market (T,), in units of price and up to a constant."""
+        """Consumer surplus per consumer (5.8), in units of price and up to a constant.
+
+        Parameters
+        ----------
+        market : market id, optional
+
+        Returns
+        -------
+        array (T,), or with a market a float
+            In the order of `problem.market_labels`. A market that has lost all its products has zero.
+
+        Raises
+        ------
+        InputError
+            Where utility does not depend on price; where a consumer's price coefficient differs between products, or price enters
+            through a function; and for a market that does not exist or has no products left.
+        """
         problem = self._demand.problem
         self._check_prices_matter("surplus in money needs a price coefficient")
         out = np.zeros(problem.T)                               # a market without products offers the outside good alone
@@ -254,7 +283,17 @@ class Outcome:
 
 
 class Counterfactual(Outcome):
-    """A new equilibrium. `iterations` and `residual`, the largest error in a first-order condition, say how it was reached."""
+    """A new equilibrium: an `Outcome` at the prices that solve all first-order conditions after a change.
+
+    Attributes
+    ----------
+    prices, shares : arrays (N,)
+        In the order of the products table. A product that was dropped has price NaN and share zero.
+    iterations : int
+        Of the zeta map (5.7), in the stack of markets that needed most.
+    residual : float
+        Largest error in a first-order condition, `s + (H * D')(p - c)`, in shares; at most 1e-10.
+    """
 
     def __init__(self, demand, blocks, prices, firm_ids, costs, iterations, residual):
         super().__init__(demand, blocks, prices, firm_ids, costs)

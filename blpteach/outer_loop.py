@@ -127,7 +127,9 @@ class Objective:
         From `gmm.concentrate`; with a supply side (M, 2N).
     progress : Progress, optional
     scale : array (P, P), optional
-        Units of theta2 in which the curvature is about the identity, as an earlier search with other weights found them.
+        Units of theta2 in which the curvature is about the identity. `quasi_newton` leaves here what it has learnt: the other
+        starts of a step begin from it, and so does the next step, whose weights are others. Without it a search begins from the
+        Gauss-Newton curvature.
     """
 
     def __init__(self, solve, moment_map, progress=None, scale=None):
@@ -172,8 +174,9 @@ class Objective:
 def gauss_newton(objective, start, patience=100, restarts=4, **options):
     """Minimise the sum of squares by Gauss-Newton steps in a trust region (4.5): `step = -(R'R)^-1 R'r` where the region allows.
 
-    Gauss-Newton is slow only on the way to a minimum with large residuals, that is, to a poor local one. A search that is not
-    done after `patience` evaluations begins again from half its starting values, where tastes differ less. The best end counts.
+    Gauss-Newton is slow only on the way to a minimum with large residuals. Mostly that is a poor local one, so a search that is not
+    done after `patience` evaluations begins again from half its starting values, where tastes differ less. Where all attempts are
+    slow, the best minimum has large residuals too, and `quasi_newton` goes on from the lowest point.
 
     Parameters
     ----------
@@ -200,17 +203,17 @@ def gauss_newton(objective, start, patience=100, restarts=4, **options):
     >>> problem.estimate(**start).starts[0].message             # the default search of `Problem.estimate`
     '`ftol` termination condition is satisfied.'
     """
-    def attempt(theta2, most):
-        return trust_region(objective, theta2, **{"max_nfev": most, **options})
     ends = []
     for restart in range(restarts + 1):
-        ends.append(attempt(start / 2**restart, patience))
+        ends.append(trust_region(objective, start / 2**restart, **{"max_nfev": patience, **options}))
         if ends[-1].status > 0 or "max_nfev" in options:
             break
     best = min(ends, key=lambda end: end.cost)
-    if best.status == 0 and "max_nfev" not in options:          # slow from everywhere: go on from the lowest point
-        best = attempt(best.x, 10 * patience)
-    return best.x, best.message + (f" Begun again from half the starting values {restart} time(s)." if restart else "")
+    theta2, message = best.x, best.message
+    if best.status == 0 and "max_nfev" not in options:
+        theta2, message = quasi_newton(objective, best.x, gtol=1e-6)
+        message += " BFGS went on from the lowest point of Gauss-Newton."
+    return theta2, message + (f" Begun again from half the starting values {restart} time(s)." if restart else "")
 
 
 def trust_region(objective, start, **options):
@@ -306,7 +309,7 @@ def random_starts(free, count, seed):
 
 @dataclass(frozen=True)
 class Start:
-    """One search: GMM step, where it began, halvings of its start, objective reached, evaluations, and the method's last word."""
+    """One search: GMM step, start as given, halvings of it, objective reached, evaluations, and the method's last word."""
     step: int
     theta2: np.ndarray
     halvings: int
@@ -357,7 +360,7 @@ def gmm_steps(X, Z, N, solve, start, steps, update, initial_update=False, extra_
     extra_starts : list of arrays (P,)
         More starting values for the first step.
     search : function
-        `gauss_newton` or `minimize_by(method)`.
+        `gauss_newton`, `quasi_newton`, `minimize_by(method)`, or `stay`, which evaluates and does not search.
     options : dict, optional
         For the search.
     progress : Progress, optional
@@ -375,11 +378,12 @@ def gmm_steps(X, Z, N, solve, start, steps, update, initial_update=False, extra_
             W = weighting_matrix(update(unobservables(X, Z, W, objective.utilities.values)))
         beta_map, moment_map = concentrate(X, Z, W, N)
         objective = Objective(solve, moment_map, progress, objective.scale if step > 1 else None)
-        candidates = [theta2, *extra_starts] if step == 1 else [theta2]
-        ends = []
+        candidates, chosen, ends = [theta2, *(extra_starts if step == 1 else ())], {}, []
+        if step > 1 and search is gauss_newton:
+            chosen = {"restarts": 0}                            # an estimate is no start to begin again from half of
         for number, candidate in enumerate(candidates, 1):
             progress.start(f"step {step} of {steps}, start {number} of {len(candidates)}: ")
-            end, record = search_once(search, objective, candidate, step, options or {})
+            end, record = search_once(search, objective, candidate, step, chosen | (options or {}))
             ends.append((record.objective, number, end))
             starts.append(record)
         theta2 = min(ends)[2]

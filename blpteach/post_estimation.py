@@ -30,6 +30,10 @@ def price_coefficients(dX1, beta, dX2, Gamma, tastes):
     alpha : array (..., J, I)
         In utils per unit of price; usually negative, never assumed so.
 
+    Source
+    ------
+    Berry, Levinsohn and Pakes (1995), section 6, where it is `d mu_ij / d p_j`; Nevo (2000).
+
     Examples
     --------
     >>> price_coefficients(np.ones((1, 1)), np.array([-3.0]), np.ones((1, 1)), np.ones((1, 1)), np.array([[-1.0], [1.0]]))
@@ -52,6 +56,10 @@ def share_jacobian(P, weights, alpha):
     -------
     array (..., J, J)
         `[j, l]` is the derivative of share j in price l.
+
+    Source
+    ------
+    Berry, Levinsohn and Pakes (1995), section 6; Morrow and Skerlos (2011) for its two parts.
 
     Examples
     --------
@@ -228,6 +236,9 @@ def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tole
     ownership : array (..., J, J)
     tolerance : float
         On the first-order conditions `s + (H * D')(p - c)`, in shares.
+    max_iterations : int
+        After so many the prices are returned as they are. That they are no equilibrium shows in `residual` only: it is above the
+        tolerance, or NaN.
 
     Returns
     -------

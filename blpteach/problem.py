@@ -35,7 +35,7 @@ class Problem:
     ----------
     products : DataFrame
         A row for each product and market: `market_ids`, `shares` (fractions of the market size), `prices`, what the formulas
-        name, instruments, and for Step 5 `firm_ids`.
+        name, and instruments; `firm_ids` for a supply side, for `holdings` by pairs, and for the margins and mergers of Step 5.
     agents : DataFrame, optional
         A row for each consumer type and market: `market_ids`, `weights`, `nodes0`, `nodes1`, ..., demographics.
     linear : str
@@ -45,14 +45,15 @@ class Problem:
     demographics : str, optional
         Formula, on agents, of the observed tastes. Start with `0 +`.
     absorb : str or list of str, optional
-        Columns of fixed effects, absorbed from X1 and the instruments.
+        Columns of fixed effects, absorbed from X1 and the demand instruments. X3 and the supply instruments stay as they are.
     instruments : list of str, optional
         Columns excluded from X1; by default all `demand_instruments*`. Columns of X1 without price are added.
     integration : rule, optional
-        `gauss_hermite(5)`, `halton(200, seed=0)`, ...: nodes instead of those in agents. With demographics a draw rule gives
-        each row of agents a draw of its own, and the rule's size is of no account.
+        `gauss_hermite(5)`, `halton(200, seed=0)`, ...: nodes instead of those in agents. Without demographics agents are not used
+        at all. With demographics a draw rule gives each row of agents a draw of its own, and the rule's size is of no account.
     supply : str, optional
-        Formula of the characteristics of marginal costs, X3. Demand and supply are then estimated together, under Bertrand-Nash pricing.
+        Formula of the characteristics of marginal costs, X3. Demand and supply are then estimated together; prices are
+        Bertrand-Nash unless `holdings` says otherwise.
     log_costs : bool
         Whether log marginal costs, instead of marginal costs, are linear in X3.
     cost_bounds : (float or None, float or None), optional
@@ -61,9 +62,10 @@ class Problem:
     supply_instruments : list of str, optional
         Columns excluded from X3; by default all `supply_instruments*`. The columns of X3 are added.
     coefficients : dict, optional
-        Distributions of random coefficients other than normal, by column of `random`: `{"prices": "-lognormal"}` makes the coefficient
-        of prices `-exp(...)`, never positive; `"lognormal"` makes one that is never negative. Its location is the coefficient of a
-        constant among the demographics (`demographics="1 + ..."`); leave the column out of `linear`.
+        Distributions of random coefficients other than normal, by column of `random`: `{"prices": "-lognormal"}` makes the
+        coefficient of prices `-exp(...)`, never positive; `"lognormal"` makes one that is never negative. Its location is the
+        coefficient of a constant among the demographics (`demographics="1 + ..."`), and zero without one. Leave the column out of
+        `linear`: there it would add its beta to the lognormal, and the sum may have either sign.
     holdings : float or dict, optional
         Weight that a firm puts on other firms' profits, as in `ownership_matrix`: 0, the default, is Bertrand-Nash, 1 joint monopoly;
         `{(1, 2): 0.3}` for single pairs. It counts in estimation with supply and in Step 5.
@@ -72,12 +74,22 @@ class Problem:
 
     Attributes
     ----------
-    N, T, K1, K2, L, D, M : int
-        Products in all markets, markets, linear and random characteristics, node columns, demographics, moments.
-    X1, Z : Design values (N, K1), (N, M)
+    N, T, K1, K2, K3, L, D, M : int
+        Products in all markets, markets, linear, random and cost characteristics, node columns, demographics, moments of demand.
+    X1, Z : arrays (N, K1), (N, M)
         After absorption. The names are `X1_names`, `X2_names`, `Z_names`, `node_names`, `demographic_names`.
+    X3_names, ZS_names : lists of str
+        Names of cost characteristics and of supply instruments; empty without a supply side.
     blocks : list of Block
         Markets stacked by their number of products.
+    cost_model : supply.CostModel or None
+        X3, ZS, and how costs depend on X3; None without a supply side.
+    pricing : supply.Pricing or None
+        How prices enter utility, and who sets them; None without a supply side.
+    holdings : float or dict
+        As given.
+    arguments : dict
+        All arguments but `products`, as given or as `with_instruments` has changed them.
 
     Raises
     ------
@@ -219,7 +231,7 @@ class Problem:
             `"robust"`, `"clustered"` or `"unadjusted"`, for the second step's weights and for standard errors. By default robust, or
             clustered where the problem has clusters.
         center : bool
-            Whether moments are centred in S.
+            Whether moments are centred in S. It has no effect on `"unadjusted"`.
         method : str, optional
             `"gauss-newton"`, the default without a supply side; `"quasi-newton"`, the default with one, where residuals are large; or a
             method of `scipy.optimize.minimize`, for comparison.
@@ -233,6 +245,15 @@ class Problem:
         Returns
         -------
         Estimates
+
+        Raises
+        ------
+        InputError
+            For starting values of the wrong shape, not finite, or above sigma's diagonal; where sigma and pi are zero everywhere
+            though `random` is given, so that nothing is left to search; for a searched linear parameter without a starting value, or one for a parameter
+            that is not searched; for an unknown `method`, `steps`, `weighting`, `errors` or `starts`; for `"clustered"` without
+            clusters; for fewer moments than parameters; and, with log costs and no lower bound, where a cost at the starting
+            values has no logarithm. A search that fails raises nothing: see `converged` and `verdict`.
         """
         method = method or ("gauss-newton" if self.cost_model is None else "quasi-newton")
         if method not in SEARCHES and str(method).lower() not in MINIMIZERS:
@@ -255,6 +276,11 @@ class Problem:
         -------
         Estimates
             With the objective, gradient, delta, xi and beta at this theta2.
+
+        Raises
+        ------
+        InputError
+            As in `estimate`, but sigma and pi may be zero everywhere.
         """
         return self._fit(self.theta2(sigma, pi, beta), steps, initial_update, weighting, errors, center, stay)
 
@@ -296,15 +322,24 @@ class Problem:
         Parameters
         ----------
         demand, supply : DataFrames (N, M)
-            By the rows of the products table. Without `supply` the cost equation keeps its own.
+            A column for each instrument, a row for each product, with the index of the products table. Without `supply` the cost
+            equation keeps its own.
 
         Returns
         -------
         Problem
+
+        Raises
+        ------
+        InputError
+            For what is no table of N rows; for a column that is not numeric, or has missing or infinite values; for instruments
+            that are collinear with each other or with the exogenous characteristics of their equation, or that fixed effects
+            absorb; and for `supply` where the problem has no supply side.
         """
         for name, table in (("demand", demand), ("supply", supply)):
-            if table is not None and not (isinstance(table, pd.DataFrame) and len(table) == self.N):
-                raise InputError(f"with_instruments: {name} must be a DataFrame with the {self.N} rows of products, a column for each instrument.")
+            if table is not None and not (isinstance(table, pd.DataFrame) and table.index.equals(self.products.index)):
+                raise InputError(f"with_instruments: {name} must be a DataFrame with the {self.N} rows of products, in their order and under "
+                                 "their index, and a column for each instrument.")
         tables, changed = [demand], {"instruments": list(demand.columns)}
         if supply is not None:
             tables = [demand.add_suffix(" (demand)"), supply.add_suffix(" (supply)")]

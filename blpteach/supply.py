@@ -44,6 +44,10 @@ def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jac
     array (..., J, H)
         One column for each parameter.
 
+    Source
+    ------
+    Conlon and Gortmaker (2020); in PyBLP's notation `Delta = -(H * D')`.
+
     Examples
     --------
     >>> P, one = np.array([[0.2]]), np.ones((1, 1))             # logit: eta = -1 / (alpha (1 - s)), d eta / d alpha = -eta / alpha
@@ -203,6 +207,17 @@ def solve_demand_and_supply(theta2, free, blocks, pricing, model, lognormal=NONE
     Returns
     -------
     DemandAndSupply
+
+    Examples
+    --------
+    >>> from blpteach import Problem, Truth, simulate
+    >>> from blpteach.simulation import FORMULAS, SUPPLY
+    >>> products, agents = simulate(T=3)
+    >>> problem, truth = Problem(products, agents, **FORMULAS, supply=SUPPLY), Truth()
+    >>> free = problem.theta2(truth.sigma_matrix, truth.pi_matrix, {"prices": truth.beta[1]})
+    >>> found = solve_demand_and_supply(free.start, free, problem.blocks, problem.pricing, problem.cost_model)
+    >>> bool(abs(found.costs - products["costs"]).max() < 1e-9)              # at the truth, the costs that made the prices
+    True
     """
     beta = free.linear(theta2, pricing.X1.shape[1])
     demand = solve_delta(theta2[:len(free.rows)], free, blocks, len(pricing.prices), lognormal)

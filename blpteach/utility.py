@@ -82,7 +82,7 @@ def choice_probabilities(delta, mu):
 
     Source
     ------
-    McFadden (1974); Berry, Levinsohn and Pakes (1995), equation 6.3.
+    McFadden (1974); Berry, Levinsohn and Pakes (1995), section 6.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def market_shares(delta, mu, weights):
 
     Source
     ------
-    Berry, Levinsohn and Pakes (1995), equation 6.5.
+    Berry, Levinsohn and Pakes (1995), section 6.
 
     Examples
     --------

@@ -265,8 +265,11 @@ def searched_beta(beta, names, searched, supply):
 
 def check_costs_at_start(solved, market_ids):
     """At the starting values every marginal cost has a logarithm."""
+    if not solved.demand.usable:
+        raise InputError("log_costs: shares can't be inverted at the given parameters, so that there are no costs to take logarithms of. Take "
+                         "sigma and pi nearer to zero.")
     bad = ~(solved.costs > 0)
-    if bad.any() and solved.demand.usable:
+    if bad.any():
         raise InputError(f"log_costs: at the given parameters margins exceed prices, so that marginal costs are not positive, for {bad.sum()} of {len(bad)} "
                          f"products, in market(s) {listing(market_ids[bad].unique())}. Demand is too inelastic there: take a price coefficient further from "
                          "zero, or set a bound, cost_bounds=(0.001, None), and the estimates will say how many costs are at it.")

@@ -140,3 +140,9 @@ def test_a_product_rule_with_demographics_is_refused_with_the_reason(tables):
 def test_something_that_is_no_rule_is_refused(tables, rule):
     with pytest.raises(InputError, match="integration"):
         Problem(tables[0], linear="1 + prices", random="0 + x", integration=rule)
+
+
+def test_sizes_may_be_whole_floats_but_not_truth_values():
+    assert np.array_equal(sobol(64.0, seed=0).draws(64, 2), sobol(64, seed=0).draws(64, 2))
+    with pytest.raises(InputError, match="positive whole number, not True"):
+        gauss_hermite(True)

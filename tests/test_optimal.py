@@ -162,7 +162,9 @@ def test_what_optimal_instruments_refuse(tables, found):
                        (lambda: found.optimal_instruments(prices=np.ones(3)), "prices has shape"),
                        (lambda: found.optimal_instruments(prices=np.full(found.problem.N, np.nan)), "prices has missing or infinite"),
                        (lambda: found.problem.with_instruments(np.ones((found.problem.N, 2))), "demand must be a DataFrame"),
-                       (lambda: found.problem.with_instruments(tables[0][["w0"]], tables[0][["w1"]][:5]), "supply must be a DataFrame")):
+                       (lambda: found.problem.with_instruments(tables[0][["w0"]][::-1]), "in their order"),
+                       (lambda: found.problem.with_instruments(tables[0][["w0"]], tables[0][["w1"]][:5]), "supply must be a DataFrame"),
+                       (found.problem.evaluate(1e5 * found.sigma, found.pi).optimal_instruments, "shares were not inverted")):
         with pytest.raises(blpteach.InputError, match=says):
             call()
     series = tables[0]["prices"] + 0.5

@@ -2,7 +2,9 @@
 import numpy as np
 import pytest
 
+from blpteach import Problem, simulate
 from blpteach.examples import EXAMPLES
+from blpteach.simulation import FORMULAS
 
 MINIMUM = 4.5615142
 
@@ -49,6 +51,27 @@ def test_a_start_on_the_way_to_the_poor_minimum_is_begun_again(cereal):
 def test_bfgs_from_there_reports_the_poor_minimum(cereal):
     estimates = estimate_from(cereal, starting_values(cereal, 113, seed=1)[112], method="BFGS")
     assert estimates.objective > 30
+
+
+def test_where_the_best_minimum_has_large_residuals_bfgs_goes_on():
+    """The automobiles' demand alone: instruments contradict each other, J is 156 with 2 degrees of freedom, and Gauss-Newton crawls."""
+    whole, start = EXAMPLES["supply"]()
+    arguments = {name: whole.arguments[name] for name in ("agents", "linear", "random", "demographics", "clusters")}
+    with pytest.warns(UserWarning, match="weights"):
+        problem = Problem(whole.products, **arguments)
+    estimates = problem.estimate(start["sigma"], start["pi"], steps=2, progress=False)
+    assert estimates.converged and estimates.evaluations < 400 and "BFGS went on" in repr(estimates)
+    other = problem.estimate(start["sigma"], start["pi"], steps=2, progress=False, method="quasi-newton", options={"gtol": 1e-6})
+    assert other.converged and estimates.objective == pytest.approx(other.objective, rel=1e-6)
+
+
+def test_costs_at_their_bounds_are_no_optimum():
+    """With margins of a joint monopoly and demand that is hardly elastic no cost is positive, and nothing moves any more."""
+    products, agents = simulate(T=20, seed=3, supply_instruments=True)
+    problem = Problem(products.assign(firm_ids=0), agents, **FORMULAS, supply="1 + x + group + w0 + w1", log_costs=True, cost_bounds=(0.001, None))
+    estimates = problem.estimate([0, 1, 2], [[0.5], [0], [0]], beta={"prices": -0.01}, progress=False)
+    assert estimates.clipped_costs.mean() > 0.5
+    assert "Is this an optimum? No" in repr(estimates) and "doubt the conduct" in repr(estimates)
 
 
 def test_a_wild_start_is_halved_and_reported(cereal):

@@ -250,6 +250,12 @@ def test_holdings_need_owners(tables):
         Problem(tables[0].drop(columns="firm_ids"), linear="1 + prices", holdings={(1, 2): 0.5})
 
 
+def test_log_costs_need_a_start_that_can_be_inverted(tables):
+    problem = Problem(*tables, **MADE, log_costs=True)
+    with pytest.raises(InputError, match="log_costs: shares can't be inverted at the given parameters"):
+        problem.estimate(1e5 * START["sigma"], START["pi"], beta=START["beta"], progress=False)
+
+
 def test_bounds_may_be_numbers_of_any_kind(tables):
     assert Problem(*tables, **MADE, cost_bounds=(np.float32(0.5), "9")).cost_model.bounds == (0.5, 9.0)
 
