@@ -154,6 +154,3 @@ def _add_edition(command):
 
 
 _COMMANDS = {"lab": lab, "new": new, "estimate": estimate}
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import blpteach
 from blpteach import cli, working_copy
 from blpteach.examples import EXAMPLES
 from blpteach.working_copy import MANIFEST, copy_lessons, hash_sources
@@ -207,3 +208,8 @@ def test_importing_blpteach_imports_no_notebook_software():
     program = ("import blpteach, sys; "
                "print([name for name in ('matplotlib', 'ipywidgets', 'jupyterlab', 'IPython') if name in sys.modules])")
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_module_is_the_command():
+    shown = subprocess.run([sys.executable, "-m", "blpteach", "--version"], capture_output=True, text=True, check=True).stdout
+    assert shown.strip().endswith(blpteach.__version__)

@@ -1,17 +1,14 @@
 """Pictures of lesson 09: implied costs, the objective in the price coefficient, two searches, and what conduct says about costs."""
-import io
 import warnings
 from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from ..examples import AUTOMOBILE_OPTIMUM, automobile_parameters, supply
 from ..post_estimation import margins, ownership_matrix, share_jacobian
 from ..utility import choice_probabilities, taste_deviations
-from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, STYLE, TRUTH, Picture
+from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, TRUTH, Picture
 
 
 def estimated_cars():
@@ -204,7 +201,7 @@ class Conduct(Picture):
 
     def __init__(self, estimates=None, **values):
         self.years = years(estimates or estimated_cars())
-        self.values, self.kept = {"scale": 1.0, "holdings": 0.0, "year": 1990, "by": "price"}, None
+        self.values = {"scale": 1.0, "holdings": 0.0, "year": 1990, "by": "price"}
         super().__init__(**values)
 
     def draw(self, figure):
@@ -223,8 +220,6 @@ class Conduct(Picture):
         self.left.set_title("Margin of each car", loc="left", fontsize=12)
         self.draw_bars()
         self.moving = [self.headline, self.reading, self.cloud, self.negative, *self.margin_bars, *self.cost_bars, self.zero, self.price_marks, *self.names]
-        for artist in self.moving:
-            artist.set_animated(True)
 
     def draw_bars(self):
         """For each group a bar from zero to its cost, one from its cost to its price, and a mark at the price."""
@@ -272,17 +267,3 @@ class Conduct(Picture):
             return "Perfect competition"
         name = "Bertrand-Nash" if holdings == 0 else "Joint monopoly" if holdings == 1 else f"Weight {holdings:.2f} on rivals"
         return name if scale == 1 else f"{name}, margins × {scale:.2f}"
-
-    def png(self):
-        """The picture as PNG bytes: what never moves as it was kept, and on top of it what does."""
-        canvas = self.figure.canvas
-        with matplotlib.rc_context(STYLE):
-            if self.kept is None:
-                canvas.draw()
-                self.kept = canvas.copy_from_bbox(self.figure.bbox)
-            canvas.restore_region(self.kept)
-            for artist in self.moving:
-                artist.draw(canvas.get_renderer())
-        buffer = io.BytesIO()
-        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(buffer, "png", compress_level=1)
-        return buffer.getvalue()

@@ -3,7 +3,7 @@
 #
 # **Supply, and the automobiles of Berry, Levinsohn and Pakes**
 #
-# *75 minutes, and another 80 for the exercises. You need: econometrics through GMM; NumPy. From lesson 01: random tastes.
+# *80 minutes, and another 80 for the exercises. You need: econometrics through GMM; NumPy. From lesson 01: random tastes.
 # From lesson 03: moments, weights, `concentrate`. From lesson 04: the search over $\theta_2$. From lesson 05: margins.*
 
 # %% [markdown]
