@@ -64,7 +64,7 @@ def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jac
     for dV, dalpha in slopes:
         spread = dV - (P * dV).sum(-2, keepdims=True)           # dP = P * spread, da = wP * dalpha + a * spread
         here = np.vecdot(a_beside, spread) + (np.vecdot(wP_beside, dalpha) if dalpha.any() else 0)
-        moved.append(here - (belongs * (a @ (owned_eta @ (P * spread)).mT)).sum(-1))     # (H * dD') eta  (..., J)
+        moved.append(here - np.vecdot(a, belongs @ (owned_eta @ (P * spread))))          # (H * dD') eta  (..., J)
     D = share_jacobian(P, weights, alpha) if jacobian is None else jacobian
     return -np.linalg.solve(ownership * D.mT, np.stack(moved, -1))           # (..., J, H)
 
@@ -261,9 +261,11 @@ def solve_margins(theta2, free, blocks, pricing, demand, lognormal=NONE):
 
 def utility_slopes(X2, v, delta_slope, free, X1_slope, X2_slope):
     """Total derivatives of utilities and of alpha (..., J, I) in each parameter: elements of Gamma, then searched linear ones."""
+    one = np.ones(v.shape[:-1])
     for h, k in enumerate(free.rows):
-        taste, slope = v[..., None, :, h], X2_slope[..., k, None]                        # (..., 1, I), (..., J, 1)
-        yield delta_slope[..., h, None] + X2[..., k, None] * taste, slope * taste if slope.any() else slope
+        dV = np.stack([X2[..., k], delta_slope[..., h]], -1) @ np.stack([v[..., h], one], -2)    # x_k v_h + d delta  (..., J, I)
+        slope = X2_slope[..., k, None]                          # (..., J, 1)
+        yield dV, slope * v[..., None, :, h] if slope.any() else slope
     for k in free.searched:
         still = np.zeros(X2.shape[:-1] + v.shape[-2:-1])        # (..., J, I)
         yield still, still + X1_slope[..., k, None]

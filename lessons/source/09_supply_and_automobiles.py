@@ -303,7 +303,7 @@ def stacked(A, B):
 # %%
 X, Z = stacked(problem.X1, X3), stacked(problem.Z, ZS)
 values = np.r_[first.delta, tilde_costs]                        # (2N,)
-W = blpteach.weighting_matrix(Z.T @ Z / N)                      # (3.5), of both equations
+W = blpteach.weighting_2sls(Z, N)                               # (3.5), of both equations
 coefficient_map, moment_map = blpteach.concentrate(X, Z, W, N)
 q = ((moment_map @ values) ** 2).sum()
 
