@@ -94,6 +94,23 @@ def test_progress_is_kept_as_a_terminal_shows_it():
 
 
 @each_notebook
+def test_source_that_is_shown_is_the_source_of_today(path, capsys):
+    """A notebook that was not built again after a change of the library shows lines that no longer run."""
+    names = {}
+    for cell in code_cells(path):
+        shown = []
+        for node in ast.walk(ast.parse(re.sub("(?m)^%.*$", "", cell.source))):
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and "blpteach" in ast.unparse(node):
+                exec(ast.unparse(node), names)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "blpteach.show":
+                shown.append(ast.unparse(node))
+        for call in shown:
+            eval(call, names)
+            printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+            assert capsys.readouterr().out in printed, f"{call}: build the lesson again"
+
+
+@each_notebook
 def test_nothing_of_the_building_machine_is_kept(path):
     notebook = read(path)
     assert notebook.metadata == build.METADATA

@@ -487,7 +487,7 @@ both.round(3)
 # a matter of random tastes, which lesson 04 estimates.
 #
 # Here are the library's lines, and the check that yours agree. What `concentrate` does comes in the section after
-# next.
+# next. (`N` is for lesson 09, where two equations stand one above the other and `Z` has 2N rows.)
 
 # %%
 blpteach.show(blpteach.weighting_2sls)
@@ -832,10 +832,11 @@ choices.round(4)
 # error, since every positive definite $W$ centres on the truth. But robust weights can't be called efficient here:
 # $\xi$ persists, so the robust $S$ is not the covariance of these moments, and the minimum of $q$ that goes with it is
 # not a $\chi^2$. Clustered weights can, if labels are independent of each other. The library and PyBLP centre by
-# default. Here are the library's lines, and the check that yours agree:
+# default. Here are the library's lines, the second function for one equation or two, and the check that yours agree:
 
 # %%
 blpteach.show(blpteach.moment_covariance)
+blpteach.show(blpteach.gmm.contribution_covariance)
 assert np.allclose(blpteach.moment_covariance(Z, xi_iv), moment_covariance(Z, xi_iv))
 assert np.allclose(blpteach.moment_covariance(Z, xi_iv, "clustered", models),
                    clustered_covariance(Z, xi_iv, models))

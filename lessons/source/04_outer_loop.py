@@ -149,7 +149,7 @@ print(f"the library's: {library.objective:.6g}, with a price coefficient of {lib
 
 # %% [markdown]
 # This is how the library does Steps 1 and 2 for all blocks. It also computes the Jacobian, to which we come now. (In it `P` holds the choice probabilities and `B` the
-# buyers, as in lessons 01 and 02.)
+# buyers, as in lessons 01 and 02. `lognormal` says which coefficients are lognormal rather than normal. Here none is: `as_tastes` returns what it is given, and `slopes` the tastes that belong to each parameter.)
 
 # %%
 blpteach.show(blpteach.solve_delta)
