@@ -41,7 +41,7 @@ class Equations:
     @classmethod
     def of(cls, problem, free):
         """Those of a problem, with the linear parameters that `free` does not search."""
-        X1 = np.delete(problem.X1, free.searched, axis=1)
+        X1 = problem.X1[:, free.concentrated(problem.K1)]
         if problem.cost_model is None:
             return cls(X1, problem.Z, problem.N, [problem.Z])
         X3, ZS = problem.cost_model.X3, problem.cost_model.ZS

@@ -53,6 +53,12 @@ class Estimates(Outcome):
         Whether there was a search: True from `Problem.estimate`, False from `Problem.evaluate`.
     free : outer_loop.Theta2
         Which parameters theta2 holds, and their starting values.
+    concentrated : int array (K1 - Q,)
+        Columns of X1 whose parameters theta2 does not hold.
+    equations : equations.Equations
+        Regressors and instruments of the linear equations.
+    solved : outer_loop.MeanUtilities, or with a supply side supply.DemandAndSupply
+        delta, and costs, with their derivatives in theta2.
     evaluations : int
         Of the objective, over all steps and starts.
     starts : list of Start
@@ -62,14 +68,14 @@ class Estimates(Outcome):
 
     def __init__(self, problem, free, equations, fit, errors, covariance, searched):
         self.problem, self.free, self.theta2, self.W, self.starts = problem, free, fit.theta2, fit.W, fit.starts
-        self.errors, self.searched, self._moment_covariance, self._equations = errors, searched, covariance, equations
+        self.errors, self.searched, self._moment_covariance, self.equations = errors, searched, covariance, equations
         last = fit.objective
         self.objective, self.gradient = float(last.value(fit.theta2)), last.gradient(fit.theta2)
-        self._solved, self._r, self._R, self._linear = last.utilities, last.r, last.R, fit.beta
+        self.solved, self._r, self._R = last.utilities, last.r, last.R
         self.delta, self.failed_markets = last.utilities.delta, last.utilities.failed
-        K = problem.K1 - len(free.searched)
+        self.concentrated, K = free.concentrated(problem.K1), problem.K1 - len(free.searched)
         self.beta, self.gamma = free.linear(fit.theta2, problem.K1), fit.beta[K:]
-        self.beta[self._concentrated] = fit.beta[:K]
+        self.beta[self.concentrated] = fit.beta[:K]
         self.evaluations = sum(start.evaluations for start in fit.starts)
         Gamma = free.matrix(fit.theta2)
         self.sigma, self.pi = Gamma[:, :problem.L], Gamma[:, problem.L:]
@@ -77,11 +83,6 @@ class Estimates(Outcome):
         super().__init__(Demand(problem, self.beta, Gamma, self.delta, problem.prices), problem.blocks, problem.prices, firm_ids)
 
     # Step 3 at the estimates -----------------------------------------------------------------------------------------------
-
-    @property
-    def _concentrated(self):
-        """Columns of X1 whose parameters are not searched."""
-        return np.setdiff1d(np.arange(self.problem.K1), self.free.searched)
 
     @cached_property
     def xi(self):
@@ -91,7 +92,7 @@ class Estimates(Outcome):
     @cached_property
     def omega(self):
         """Unobserved cost (N,): costs or log costs less what X3 explains; None without a supply side."""
-        return None if self.problem.cost_model is None else self._solved.tilde_costs - self.problem.cost_model.X3 @ self.gamma
+        return None if self.problem.cost_model is None else self.solved.tilde_costs - self.problem.cost_model.X3 @ self.gamma
 
     @cached_property
     def S(self):
@@ -101,7 +102,7 @@ class Estimates(Outcome):
     @cached_property
     def G(self):
         """Jacobian of the moments (M, P + K1 + K3 - Q) in (theta2, beta, gamma); beta without the Q that theta2 holds."""
-        return moment_jacobian(self._equations.Z, self._equations.X, self._solved.jacobian, self.problem.N)
+        return moment_jacobian(self.equations.Z, self.equations.X, self.solved.jacobian, self.problem.N)
 
     @cached_property
     def covariance(self):
@@ -116,20 +117,20 @@ class Estimates(Outcome):
     @property
     def beta_se(self):
         """Standard errors (K1,), theta2 counted as estimated."""
-        P, H, K = len(self.theta2), len(self.free.rows), len(self._concentrated)
+        P, H, K = len(self.theta2), len(self.free.rows), len(self.concentrated)
         se = np.empty(self.problem.K1)
-        se[self.free.searched], se[self._concentrated] = self._se[H:P], self._se[P:P + K]
+        se[self.free.searched], se[self.concentrated] = self._se[H:P], self._se[P:P + K]
         return se
 
     @property
     def gamma_se(self):
         """Standard errors (K3,) of the cost parameters."""
-        return self._se[len(self.theta2) + len(self._concentrated):]
+        return self._se[len(self.theta2) + len(self.concentrated):]
 
     @property
     def clipped_costs(self):
         """Products (N,) whose costs were outside their bounds; all False without a supply side."""
-        return np.zeros(self.problem.N, bool) if self.problem.cost_model is None else self._solved.clipped
+        return np.zeros(self.problem.N, bool) if self.problem.cost_model is None else self.solved.clipped
 
     @property
     def sigma_se(self):
@@ -234,6 +235,8 @@ class Estimates(Outcome):
     def singular_values(self):
         """Of `W^(1/2) G`, columns scaled to length one (P + K1 + K3 - Q,): a small one is a direction the moments don't see."""
         root = np.linalg.cholesky(self.W).T @ self.G
+        if not np.isfinite(root).all():                         # shares were not inverted, or costs have no logarithm
+            return np.full(root.shape[1], np.nan)
         size = np.linalg.norm(root, axis=0)
         return np.linalg.svd(root / np.where(size > 0, size, 1), compute_uv=False)
 
@@ -261,7 +264,7 @@ class Estimates(Outcome):
                   "No: most costs are at their bounds, where parameters don't move them." if self.clipped_costs.mean() > 0.5 else "")
             yes = "Yes, a local one." if len(self.theta2) else "Yes, the only one: beta is linear."
             head = "Is this an optimum? " + (no or yes)
-        lines = [head, f"  shares inverted in all markets: {'yes' if self.inverted else 'NO, not in ' + self._failed_labels()}"]
+        lines = [head, f"  shares inverted in all markets: {'yes' if self.inverted else 'NO, not in ' + self.failed_labels()}"]
         if len(self.theta2):
             lines.append(f"  one more Gauss-Newton step would lower the objective by {self.expected_improvement:.1e} "
                          f"(gradient norm {np.linalg.norm(self.gradient):.1e})")
@@ -283,7 +286,7 @@ class Estimates(Outcome):
     def _rank(self):
         return int((self.singular_values > 1e-7 * self.singular_values[0]).sum())
 
-    def _failed_labels(self):
+    def failed_labels(self):
         return listing(self.problem.market_labels[self.failed_markets])
 
     def _starts_line(self):

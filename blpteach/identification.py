@@ -16,7 +16,7 @@ from .equations import Equations
 from .errors import InputError, listing
 from .formula import design
 from .gmm import concentrate, contribution_covariance, sandwich, weighting_matrix
-from .outer_loop import Objective, gauss_newton, promised_improvement, quasi_newton, stay
+from .outer_loop import Objective, promised_improvement, stay
 from .progress import Progress
 from .validation import check_not_collinear
 
@@ -62,12 +62,12 @@ def conditional_F(estimates, errors=None):
     [2790, 3]
     """
     problem = estimates.problem
-    errors = problem._kind(errors, "errors")
+    errors = problem.kind_of_errors(errors, "errors")
     Y, names = endogenous_regressors(estimates)
     exogenous, excluded = problem.X1[:, ~problem.linear.endogenous], problem.Z[:, :len(problem.excluded_names)]
     Q = np.linalg.qr(exogenous)[0]
     Y, Z = (values - Q @ (Q.T @ values) for values in (Y, excluded))
-    spent = exogenous.shape[1] + absorbed_degrees(problem._effects) + Z.shape[1]
+    spent = exogenous.shape[1] + absorbed_degrees(problem.effects) + Z.shape[1]
     found = first_stages(Y, Z, problem.N - spent, errors, problem.clusters)
     return pd.DataFrame(found, pd.Index(names, name="parameter")).assign(errors=errors)
 
@@ -87,9 +87,9 @@ def endogenous_regressors(estimates):
 def delta_slopes(estimates):
     """`d delta / d theta2` (N, H) in the free elements of Gamma, before absorption."""
     if not estimates.inverted:
-        raise InputError(f"Shares were not inverted in market(s) {estimates._failed_labels()}, so delta has no derivatives "
+        raise InputError(f"Shares were not inverted in market(s) {estimates.failed_labels()}, so delta has no derivatives "
                          "there. Take parameters nearer to zero.")
-    solved = estimates._solved
+    solved = estimates.solved
     jacobian = solved.jacobian if estimates.problem.cost_model is None else solved.demand.jacobian
     return jacobian[:, :len(estimates.free.rows)]
 
@@ -221,8 +221,8 @@ def profile(estimates, parameter, values):
     problem, free = estimates.problem, estimates.free
     k = held_parameter(estimates, parameter)
     values = finite_values(values)
-    beta_map, moment_map = concentrate(estimates._equations.X, estimates._equations.Z, estimates.W, problem.N)
-    search = stay if len(free.start) == 1 else gauss_newton if problem.cost_model is None else quasi_newton
+    beta_map, moment_map = concentrate(estimates.equations.X, estimates.equations.Z, estimates.W, problem.N)
+    search = stay if len(free.start) == 1 else problem.default_search
     solve, solved, rows = problem.solver(free), {estimates.theta2[k]: np.delete(estimates.theta2, k)}, {}
     for number in np.argsort(abs(values - estimates.theta2[k]), kind="stable"):
         value = values[number]
@@ -244,9 +244,9 @@ def solve_slice(others, solve, k, value):
 
 def profile_row(estimates, value, theta2, here, beta_map):
     """One row of `profile`: the objective and all parameters."""
-    problem, H, K = estimates.problem, len(estimates.free.rows), len(estimates._concentrated)
+    problem, H, K = estimates.problem, len(estimates.free.rows), len(estimates.concentrated)
     linear, beta = beta_map @ here.utilities.values, estimates.free.linear(theta2, problem.K1)
-    beta[estimates._concentrated] = linear[:K]
+    beta[estimates.concentrated] = linear[:K]
     parameters = np.r_[beta, theta2[:H], linear[K:]]            # in the order of to_frame
     q = here.r @ here.r if here.usable else np.nan
     converged = bool(here.usable and promised_improvement(here.r, here.R) <= 1e-8 * (1 + q))
@@ -419,7 +419,7 @@ def fixed_effects(estimates):
     N, M, J = problem.N, len(estimates.G), len(labels)
     E, n, X1 = np.eye(J)[codes], np.bincount(codes), problem.linear.values           # (N, J), (J,), (N, K1)
     d = E.T @ (estimates.delta - X1 @ estimates.beta) / n
-    slopes = np.hstack([delta_slopes(estimates), -X1[:, estimates.free.searched], -X1[:, estimates._concentrated],
+    slopes = np.hstack([delta_slopes(estimates), -X1[:, estimates.free.searched], -X1[:, estimates.concentrated],
                         np.zeros((N, problem.K3))])             # (N, P + K1 + K3)
     G = np.block([[estimates.G, np.zeros((M, J))], [E.T @ slopes / N, -np.diag(n / N)]])
     W, S = weights_and_moments(estimates, E)
@@ -429,7 +429,7 @@ def fixed_effects(estimates):
 
 def weights_and_moments(estimates, E):
     """W and S with a moment for each column of E (N, J) below those of the estimates; weights of the new ones don't matter."""
-    equations, errors, M = estimates._equations, estimates.errors, len(estimates.S)
+    equations, errors, M = estimates.equations, estimates.errors, len(estimates.S)
     unobservables = np.concatenate([estimates.xi] + ([] if estimates.omega is None else [estimates.omega]) + [estimates.xi])
     wider = Equations(equations.X, equations.Z, equations.N, [*equations.parts, E])
     S = wider.moment_covariance(unobservables, errors, estimates.problem.clusters, center=True)

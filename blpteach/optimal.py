@@ -70,7 +70,7 @@ def optimal_instruments(estimates, prices=None):
     if not estimates.inverted:
         raise InputError("optimal_instruments: shares were not inverted in all markets, so there is no xi. Take parameters nearer to zero.")
     check_linear_in_price(problem, "optimal_instruments: expected prices have expected characteristics")
-    demand = replace(estimates._demand, delta=estimates.delta - estimates.xi)
+    demand = replace(estimates.demand, delta=estimates.delta - estimates.xi)
     prices = expected_prices(estimates, demand) if prices is None else vector(prices, problem.N, "prices")
     shares, blocks, X1 = at_expected(problem, demand, prices)
     solved = problem.solver(estimates.free, blocks=blocks, prices=prices, X1=X1)(estimates.theta2)
@@ -94,7 +94,7 @@ def expected_prices(estimates, demand):
         return problem.prices - net + problem.Z @ np.linalg.lstsq(problem.Z, net, rcond=None)[0]
     explained = problem.cost_model.X3 @ estimates.gamma
     costs = np.exp(explained) if problem.cost_model.log else explained
-    return solve_counterfactual(demand, problem.prices, estimates._firm_ids, costs, np.zeros(problem.N, bool)).prices
+    return solve_counterfactual(demand, problem.prices, estimates.firm_ids, costs, np.zeros(problem.N, bool)).prices
 
 
 def at_expected(problem, demand, prices):

@@ -51,11 +51,14 @@ class Outcome:
     ----------
     prices, shares : arrays (N,)
         Missing and zero for a product that was dropped.
+    demand : Demand
+    firm_ids : array (N,) or None
+        Who owns what.
     """
 
     def __init__(self, demand, blocks, prices, firm_ids=None, costs=None):
-        self._demand, self._blocks, self.prices = demand, blocks, prices
-        self._firm_ids, self._costs = firm_ids, costs
+        self.demand, self._blocks, self.prices = demand, blocks, prices
+        self.firm_ids, self._costs = firm_ids, costs
 
     # Stacks ----------------------------------------------------------------------------------------------------------------
 
@@ -63,7 +66,7 @@ class Outcome:
         """Blocks, or the one market asked for."""
         if market is None:
             return self._blocks
-        labels = self._demand.problem.market_labels
+        labels = self.demand.problem.market_labels
         number = np.flatnonzero(np.asarray(labels) == market)
         if not len(number):
             raise InputError(f"There is no market {market!r}. Markets are {listing(labels)}.")
@@ -74,14 +77,14 @@ class Outcome:
 
     def _choices(self, block):
         """P (..., J, I) and alpha (..., J, I) of a block."""
-        mu, alpha = self._demand.at(block, self.prices)
-        return choice_probabilities(self._demand.delta[block.index], mu), alpha
+        mu, alpha = self.demand.at(block, self.prices)
+        return choice_probabilities(self.demand.delta[block.index], mu), alpha
 
     def _by_product(self, function, market, missing=np.nan):
         """`function(block)` (..., J) for all products, in the order of the table; (J,) for one market."""
         if market is not None:
             return function(self._stacks(market)[0])
-        out = np.full(self._demand.problem.N, missing)
+        out = np.full(self.demand.problem.N, missing)
         for block in self._blocks:
             out[block.index] = function(block)
         return out
@@ -95,10 +98,10 @@ class Outcome:
         for block in self._blocks:
             for t, matrix, index in zip(block.markets, function(block), block.index):
                 frames[t] = self._frame(matrix, index)
-        return {self._demand.problem.market_labels[t]: frames[t] for t in sorted(frames)}
+        return {self.demand.problem.market_labels[t]: frames[t] for t in sorted(frames)}
 
     def _frame(self, matrix, index, square=True):
-        products = self._demand.problem.products
+        products = self.demand.problem.products
         labels = products["product_ids"] if "product_ids" in products else products.index.to_series()
         labels = pd.Index(labels.to_numpy()[index], name="product")
         return pd.DataFrame(matrix, labels, labels.rename("of") if square else None)
@@ -111,8 +114,8 @@ class Outcome:
         return self._by_product(lambda block: self._block_shares(block), None, missing=0.0)
 
     def _block_shares(self, block):
-        mu, _ = self._demand.at(block, self.prices)
-        return market_shares(self._demand.delta[block.index], mu, block.weights)
+        mu, _ = self.demand.at(block, self.prices)
+        return market_shares(self.demand.delta[block.index], mu, block.weights)
 
     def price_coefficients(self, market=None):
         """alpha (5.1): a row for each product, a column for each consumer type; types of padding excluded.
@@ -122,12 +125,12 @@ class Outcome:
         DataFrame (J, I), or a dict of them
         """
         frames = {}
-        counts = np.bincount(self._demand.problem.agent_markets)
+        counts = np.bincount(self.demand.problem.agent_markets)
         for block in self._stacks(market):
             alpha = self._choices(block)[1]
             for t, matrix, index in zip(np.atleast_1d(block.markets), alpha.reshape(-1, *alpha.shape[-2:]), np.atleast_2d(block.index)):
                 frames[t] = self._frame(matrix[:, :counts[t]], index, square=False)
-        named = {self._demand.problem.market_labels[t]: frames[t] for t in sorted(frames)}
+        named = {self.demand.problem.market_labels[t]: frames[t] for t in sorted(frames)}
         return named if market is None else named[market]
 
     def elasticities(self, market=None):
@@ -174,17 +177,17 @@ class Outcome:
     # Supply ----------------------------------------------------------------------------------------------------------------
 
     def _ownership(self, block):
-        if self._firm_ids is None:
+        if self.firm_ids is None:
             raise InputError("Step 5: markups need to know who sets which price, and products has no column `firm_ids`. Add it, one id "
                              "for each product.")
-        missing = np.flatnonzero(pd.isna(self._firm_ids))
+        missing = np.flatnonzero(pd.isna(self.firm_ids))
         if len(missing):
             raise InputError(f"Step 5: firm_ids has missing values in row(s) {listing(missing)}: every product needs an owner.")
         self._check_prices_matter("firms have no optimal price")
-        return ownership_matrix(self._firm_ids[block.index], self._demand.problem.holdings)
+        return ownership_matrix(self.firm_ids[block.index], self.demand.problem.holdings)
 
     def _check_prices_matter(self, therefore):
-        if not self._demand.problem.prices_matter:
+        if not self.demand.problem.prices_matter:
             raise InputError(f"Step 5: utility does not depend on `prices`, so {therefore}; put prices into linear.")
 
     def _margins(self, block):
@@ -230,18 +233,18 @@ class Outcome:
             does not exist; for an array of the wrong length or kind, or with missing values; where `drop` leaves nothing; and
             where no equilibrium is found: the message names the markets.
         """
-        problem = self._demand.problem
+        problem = self.demand.problem
         check_linear_in_price(problem, "Step 5: new prices can be solved for")
         if firm_ids is None:
             self._ownership(self._blocks[0])
-        owners = new_owners(self._firm_ids, firm_ids, problem.N)
+        owners = new_owners(self.firm_ids, firm_ids, problem.N)
         new_costs = self.costs() if costs is None else vector(costs, problem.N, "costs")
         dropped = np.isnan(self.prices)                         # what was dropped before stays out
         if drop is not None:
             dropped = dropped | vector(drop, problem.N, "drop", bool)
         if dropped.all():
             raise InputError("Step 5: drop takes every product out; leave at least one.")
-        return solve_counterfactual(self._demand, self.prices, owners, new_costs, dropped)
+        return solve_counterfactual(self.demand, self.prices, owners, new_costs, dropped)
 
     def merger_prices(self, firm_ids):
         """Prices (N,) after the owners change to `firm_ids`: `counterfactual(firm_ids=firm_ids).prices`."""
@@ -267,15 +270,15 @@ class Outcome:
             Where utility does not depend on price; where a consumer's price coefficient differs between products, or price enters
             through a function; and for a market that does not exist or has no products left.
         """
-        problem = self._demand.problem
+        problem = self.demand.problem
         self._check_prices_matter("surplus in money needs a price coefficient")
         out = np.zeros(problem.T)                               # a market without products offers the outside good alone
         for block in self._stacks(market):
-            mu, alpha = self._demand.at(block, self.prices)
+            mu, alpha = self.demand.at(block, self.prices)
             if (np.ptp(alpha, axis=-2) > 1e-9 * abs(alpha).max()).any() or problem.linear.price_curved.any() or problem.X2.price_curved.any():
                 raise InputError("Step 5: this surplus formula needs one price coefficient for each consumer, the same for all products and "
                                  "prices; here price interacts with another characteristic or enters through a function.")
-            surplus = consumer_surplus(self._demand.delta[block.index], mu, alpha[..., 0, :], block.weights)
+            surplus = consumer_surplus(self.demand.delta[block.index], mu, alpha[..., 0, :], block.weights)
             if market is not None:
                 return float(surplus)
             out[block.markets] = surplus
@@ -300,8 +303,8 @@ class Counterfactual(Outcome):
         self.iterations, self.residual = iterations, residual
 
     def __repr__(self):
-        change = 100 * (self.prices / self._demand.prices - 1)
-        return (f"Counterfactual in {self._demand.problem.T} markets: prices change by {np.nanmean(change):.3g} percent on average "
+        change = 100 * (self.prices / self.demand.prices - 1)
+        return (f"Counterfactual in {self.demand.problem.T} markets: prices change by {np.nanmean(change):.3g} percent on average "
                 f"({np.nanmin(change):.3g} to {np.nanmax(change):.3g}); first-order conditions hold to {self.residual:.1e}")
 
 

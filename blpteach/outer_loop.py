@@ -57,6 +57,10 @@ class Theta2:
         beta[self.searched] = theta2[len(self.rows):]
         return beta
 
+    def concentrated(self, K1):
+        """Columns of X1 whose parameters are concentrated out, not searched."""
+        return np.setdiff1d(np.arange(K1), self.searched)
+
 
 @dataclass(frozen=True)
 class MeanUtilities:
@@ -101,7 +105,7 @@ def solve_delta(theta2, free, blocks, N, lognormal=NONE):
     (2256, 13)
     """
     Gamma = free.matrix(theta2)
-    delta, jacobian, failed = np.empty(N), np.empty((N, len(theta2))), []
+    delta, jacobian, failed = np.empty(N), np.full((N, len(theta2)), np.nan), []         # NaN stays where inversion fails
     for block in blocks:
         mu = taste_deviations(block.X2, *lognormal.as_tastes(block.tastes, Gamma))       # (B, J, I)
         inversion = invert_shares(block.shares, mu, block.weights)

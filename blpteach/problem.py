@@ -153,7 +153,7 @@ class Problem:
         self.M = len(self.Z_names)
 
     def _absorb(self, absorb):
-        self.X1 = self.linear.values
+        self.X1, self.effects = self.linear.values, None
         columns = [absorb] if isinstance(absorb, str) else absorb or []
         if not isinstance(columns, (list, tuple)):
             raise InputError(f"absorb={absorb!r} must be a column of products or a list of them.")
@@ -167,9 +167,7 @@ class Problem:
             self.X1, self.Z = absorb_effects(X1, effects), absorb_effects(Z, effects)
             check.check_not_absorbed(X1, self.X1, self.X1_names, "linear")
             check.check_not_absorbed(Z, self.Z, self.Z_names, "instruments")
-            self._effects = effects
-        else:
-            self._effects = None
+            self.effects = effects                              # (N, E)  codes of E sets of fixed effects
         check.check_not_collinear(self.X1, self.X1_names, "linear")
         check.check_not_collinear(self.Z, self.Z_names, "instruments (with the exogenous columns of linear)")
 
@@ -255,12 +253,11 @@ class Problem:
             clusters; for fewer moments than parameters; and, with log costs and no lower bound, where a cost at the starting
             values has no logarithm. A search that fails raises nothing: see `converged` and `verdict`.
         """
-        method = method or ("gauss-newton" if self.cost_model is None else "quasi-newton")
-        if method not in SEARCHES and str(method).lower() not in MINIMIZERS:
+        if method is not None and method not in SEARCHES and str(method).lower() not in MINIMIZERS:
             raise InputError(f"method={method!r}: choose {listing(SEARCHES)} or a method of scipy.optimize.minimize: {listing(MINIMIZERS, 20)}.")
         if not isinstance(starts, (int, np.integer)) or starts < 0:
             raise InputError(f"starts={starts!r}: how many more starting values is a whole number, not negative.")
-        search = SEARCHES[method] if method in SEARCHES else minimize_by(method)
+        search = self.default_search if method is None else SEARCHES.get(method) or minimize_by(method)
         return self._fit(self.theta2(sigma, pi, beta), steps, initial_update, weighting, errors, center, search, options=options,
                          starts=starts, seed=seed, progress=Progress(progress))
 
@@ -288,7 +285,7 @@ class Problem:
         if search is not stay and self.K2 and not len(free.rows):
             raise InputError("Step 4: sigma and pi are zero everywhere, and zeros in the starting values are fixed at zero, so there is nothing "
                              "to search. Give starting values that are not zero, such as sigma=[0.5, ...], or leave out random for a logit.")
-        weighting, errors = self._kind(weighting, "weighting"), self._kind(errors, "errors")
+        weighting, errors = self.kind_of_errors(weighting, "weighting"), self.kind_of_errors(errors, "errors")
         if steps not in (1, 2):
             raise InputError(f"steps must be 1 or 2, not {steps!r}.")
         linear, nonlinear = self.X1_names + self.X3_names, self.theta2_names(free)[:len(free.rows)]
@@ -374,9 +371,15 @@ class Problem:
 
     def demean(self, xi):
         """xi (N,) after absorption of the fixed effects."""
-        return xi if self._effects is None else absorb_effects(xi[:, None], self._effects)[:, 0]
+        return xi if self.effects is None else absorb_effects(xi[:, None], self.effects)[:, 0]
 
-    def _kind(self, kind, argument):
+    @property
+    def default_search(self):
+        """Gauss-Newton; with a supply side, where residuals are large, BFGS from its curvature."""
+        return gauss_newton if self.cost_model is None else quasi_newton
+
+    def kind_of_errors(self, kind, argument):
+        """The kind asked for, or by default clustered where the problem has clusters, else robust."""
         if kind is None:
             return "robust" if self.clusters is None else "clustered"
         if kind not in KINDS:
@@ -393,7 +396,7 @@ class Problem:
     def __repr__(self):
         agents = "" if not self.K2 else f", {len(self.tastes) / self.T:.4g} consumer types a market"
         lines = [f"Problem: {self.N} products in {self.T} markets{agents}",
-                 f"  linear        {', '.join(self.X1_names)}" + (f"   (absorbed: {self.arguments['absorb']})" if self._effects is not None else "")]
+                 f"  linear        {', '.join(self.X1_names)}" + (f"   (absorbed: {self.arguments['absorb']})" if self.effects is not None else "")]
         if self.K2:
             lines.append(f"  random        {', '.join(self.X2_names)}   (nodes: {self.L})")
         if self.D:

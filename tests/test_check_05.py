@@ -66,9 +66,9 @@ def test_elasticity_of_a_firm(lesson):
     assert blpteach.check("5.2", (E[np.ix_(two, two)].sum(1) * s).sum() / s.sum())
     h, problem = 1e-5, lesson.problem
     moved = problem.prices * np.where(lesson.rows & (problem.products["firm_ids"] == 2), 1 + h, 1)
-    after = blpteach.outcome.Outcome(lesson.estimates._demand, problem.blocks, moved).shares[lesson.rows]      # a finite difference
+    after = blpteach.outcome.Outcome(lesson.estimates.demand, problem.blocks, moved).shares[lesson.rows]      # a finite difference
     assert blpteach.check("5.2", (after[two].sum() / s.sum() - 1) / h)
-    far = blpteach.outcome.Outcome(lesson.estimates._demand, problem.blocks, np.where(moved > problem.prices, 1.01, 1) * problem.prices).shares[lesson.rows]
+    far = blpteach.outcome.Outcome(lesson.estimates.demand, problem.blocks, np.where(moved > problem.prices, 1.01, 1) * problem.prices).shares[lesson.rows]
     assert "by a whole percent" in reply("5.2", 100 * (far[two].sum() / s.sum() - 1))
     assert "added up nine percentages" in reply("5.2", sum(sum(row[two]) for row in E[two]))
     assert "points of share" in reply("5.2", (E[np.ix_(two, two)].sum(1) * s).sum())
@@ -195,9 +195,9 @@ def test_merger_with_a_wrong_price_or_a_wrong_consumer(lesson):
     merging = problem.products["firm_ids"].isin([1, 2]).to_numpy()
     saved = np.where(merging, 0.95, 1) * estimates.costs()
     new = estimates.counterfactual(firm_ids={2: 1}, costs=saved).prices
-    owners = blpteach.outcome.Outcome(estimates._demand, problem.blocks, problem.prices, problem.products["firm_ids"].replace(2, 1).to_numpy())
+    owners = blpteach.outcome.Outcome(estimates.demand, problem.blocks, problem.prices, problem.products["firm_ids"].replace(2, 1).to_numpy())
     once = saved + (problem.prices - owners.costs())
-    priced_once = blpteach.outcome.Outcome(estimates._demand, problem.blocks, once)
+    priced_once = blpteach.outcome.Outcome(estimates.demand, problem.blocks, once)
     assert "Margins were recomputed once" in reply("5.5", 100 * (priced_once.consumer_surplus() - estimates.consumer_surplus()).mean())
     by_market = problem.products["market_ids"].to_numpy()
 

@@ -71,7 +71,7 @@ def test_nobody_likes_high_prices_and_surplus_moves_by_minus_shares(found):
     higher = found.prices.copy()
     higher[rows[0]] += step
     block = found._stacks(2)[0]
-    mu, alpha = found._demand.at(block, higher)
+    mu, alpha = found.demand.at(block, higher)
     change = (blpteach.consumer_surplus(found.delta[rows], mu, alpha[0], block.weights) - found.consumer_surplus(2)) / step
     assert_allclose(change, -found.problem.shares[rows[0]], rtol=1e-3)
 

@@ -156,7 +156,7 @@ def test_surplus_falls_by_the_share_where_some_consumers_like_high_prices():
     def surplus(p):
         prices = problem.prices.copy()
         prices[rows] = p
-        moved = Counterfactual(here._demand, problem.blocks, prices, None, None, 0, 0.0)
+        moved = Counterfactual(here.demand, problem.blocks, prices, None, None, 0, 0.0)
         return moved.consumer_surplus(market)
     assert_allclose(differences(surplus, problem.prices[rows], 1e-6), -here.shares[rows], rtol=1e-5)
 
@@ -171,7 +171,7 @@ def test_unknown_market_is_refused_and_some_are_named(here):
 
 def first_order_conditions(outcome, firms, costs):
     """The largest error of `s + (H * D')(p - c)` over all markets, from the outcome's own prices."""
-    worst, here = 0.0, outcome._demand
+    worst, here = 0.0, outcome.demand
     for block in outcome._blocks:
         mu, alpha = here.at(block, outcome.prices)
         P = choice_probabilities(here.delta[block.index], mu)
@@ -397,7 +397,7 @@ def test_rescaled_prices_give_the_same_elasticities_or_are_refused(economy, term
 def test_price_times_a_characteristic_has_counterfactuals_but_no_surplus(economy):
     other = Problem(*economy, linear="1 + prices + prices:x + x + group", random="0 + x + group").evaluate([0.5, 1.0])
     merged = other.counterfactual(firm_ids={2: 1})
-    assert first_order_conditions(merged, merged._firm_ids, other.costs()) < 1e-10
+    assert first_order_conditions(merged, merged.firm_ids, other.costs()) < 1e-10
     with pytest.raises(InputError, match="here price interacts with another characteristic"):
         other.consumer_surplus()
 

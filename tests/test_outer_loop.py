@@ -141,6 +141,7 @@ def test_evaluate_does_not_move_where_shares_cannot_be_inverted_either(small):
     here = small.evaluate(1e6 * TRUTH.sigma_matrix, 1e6 * TRUTH.pi_matrix)
     assert_array_equal(here.sigma, 1e6 * TRUTH.sigma_matrix)
     assert not here.inverted and "NO, not in" in here.verdict()
+    assert np.isnan(here.beta_se).all() and "(n.a.)" in repr(here)          # nothing is made up from memory that happened to be there
 
 
 # Starting values -----------------------------------------------------------------------------------------------------------

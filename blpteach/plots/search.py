@@ -287,7 +287,7 @@ class Valley(Picture):
 
 def price_tastes(outcome):
     """alpha_i of all types, the part of all types that each is, and of all purchases (three arrays, one value a type)."""
-    demand = outcome._demand
+    demand = outcome.demand
     alphas, types, purchases = [], [], []
     for block in demand.problem.blocks:
         mu, alpha = demand.at(block, demand.prices)
