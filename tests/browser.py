@@ -66,7 +66,7 @@ class Server:
 
 
 @contextmanager
-def lab_server(directory, command=(sys.executable, "-m", "blpteach.cli"), timeout=90):
+def lab_server(directory, command=(sys.executable, "-m", "blpteach"), timeout=90):
     """Start ``blpteach lab --no-browser`` in `directory` with settings of its own, and stop it at the end."""
     environment = dict(os.environ, **{f"JUPYTER_{kind}_DIR": str(directory / f"jupyter-{kind.lower()}")
                                       for kind in ("CONFIG", "RUNTIME", "DATA")})
