@@ -193,7 +193,8 @@ def profile(estimates, parameter, values):
         A nonlinear parameter by its name in `to_frame`, such as `"sigma[prices, nodes1]"`; with a supply side also a searched
         linear one, such as `"beta[prices]"`.
     values : array_like (V,)
-        Each search begins from the others at the nearest value already solved, outward from the estimate.
+        Solved outward from the estimate. Each search begins from the others at the nearest value solved before, or from where the
+        valley's slope there leads them, whichever is lower.
 
     Returns
     -------
@@ -227,13 +228,21 @@ def profile(estimates, parameter, values):
     for number in np.argsort(abs(values - estimates.theta2[k]), kind="stable"):
         value = values[number]
         objective = Objective(partial(solve_slice, solve=solve, k=k, value=value), moment_map, Progress(False))
-        start = solved[min(solved, key=lambda known: abs(known - value))]
+        near = min(solved, key=lambda known: abs(known - value))
+        ahead = solved[near] + (value - near) * valley_slope(solve, moment_map, np.insert(solved[near], k, near), k)
+        start = min((solved[near], ahead), key=objective.value)
         others = search(objective, start)[0] if objective.at(start).usable else start
         here = objective.at(others)
         if here.usable:
             solved[value] = others
         rows[number] = profile_row(estimates, value, np.insert(others, k, value), here, beta_map)
     return pd.DataFrame([rows[number] for number in range(len(values))]).drop(columns=parameter)
+
+
+def valley_slope(solve, moment_map, theta2, k):
+    """How the others (P - 1,) move with parameter k along the floor of the valley: `-(R_o'R_o)^-1 R_o'R_k`, as Gauss-Newton sees it."""
+    R = moment_map @ solve(theta2).jacobian                     # (M, P)
+    return -np.linalg.lstsq(np.delete(R, k, axis=1), R[:, k], rcond=None)[0]
 
 
 def solve_slice(others, solve, k, value):

@@ -38,6 +38,7 @@ def test_sums_over_the_others(market):
                          ([own, here["hpwt"].sum() - car["hpwt"]], "The second sum holds the firm's own other cars too"),
                          ([own, here["hpwt"].sum()], "this one included"),
                          ([products[years]["hpwt"].sum() - car["hpwt"], products[~years]["hpwt"].sum()], "over all years"),
+                         (blpteach.blp_instruments(products, "0 + hpwt").loc[products["shares"].idxmax()], "of all years. Take"),
                          ([own / (len(mine) - 1), rest["hpwt"].mean()], "These are averages"), ([len(mine) - 1, len(rest)], "counts of cars"),
                          (own, "expected shape (2,)")):
         says("7.1", answer, text)
@@ -47,7 +48,8 @@ def test_counting_moments():
     assert blpteach.check("7.2", (7, 1)) and blpteach.check("7.2", np.array([7.0, 1.0]))
     for answer, text in (([1, 7], "for price alone"), ([10, 1], "You count all moments"), ([4, 4], "`pi` are parameters too"), ([6, 2], "Price is no instrument for itself"),
                          ([3, 5], "`sigma` are parameters too"), ([7, 7], "in excess of *all* parameters"), ([7, 5], "linear parameters are to be subtracted"),
-                         ([7, 8], "count among both")):
+                         ([7, 8], "count among both"), ([7, -2], "two columns of each characteristic"), ([7, 4], "three of the six"),
+                         ([6, 1], "The second is right")):
         says("7.2", answer, text)
 
 
@@ -75,6 +77,7 @@ def quadratic(x, market_ids, firm_ids):
     ({"spread": lambda x, t: x.std()}, "standard deviation of x itself"), ({"itself": True}, "its own neighbour"),
     ({"absolute": False}, "absolute value is missing"), ({"within": False}, "Products of other markets"),
     ({"spread": lambda x, t: np.std(x - pd.Series(x).groupby(t).transform("mean"))}, "standard deviation of x within markets"),
+    ({"spread": lambda x, t: np.std([a - b for a, s in zip(x, t) for b, r in zip(x, t) if s == r])}, "each product to itself"),
     ({"spread": lambda x, t: np.std(np.subtract.outer(x, x)[~np.eye(len(x), dtype=bool)])}, "those of different markets included")])
 def test_wrong_neighbours(options, text):
     says("7.3", lambda x, market_ids, firm_ids: neighbours(x, market_ids, firm_ids, **options), text)
@@ -126,6 +129,27 @@ def test_prices_elsewhere():
     says("7.4", all_but_this_row, "Only the row itself is left out")
 
 
+@pytest.mark.parametrize("answer, text", [
+    (lambda s, a: -1 + a / (1 + a**2 + 0.25), "limit of least squares"), (lambda s, a: -1 - a * s / (1 + a**2 * s), "sign of the bias"),
+    (lambda s, a: a * s / (1 + a**2 * s), "This is the bias"), (lambda s, a: -1 + a / (1 + a**2), "as if it were national"),
+    (lambda s, a: -1 + s / (1 + a * s), "a is missing in the instrument"), (lambda s, a: -1 + a * s / (1.25 + a**2), "variance of price"),
+    (lambda s, a: -1 + a * s, "count cost alone"), (lambda s, a: -1 + a * s**0.5 / (1 + a**2 * s**0.5), "share of the *variance*"),
+    (lambda s, a: -1 + a * s / (1 + a * s), "a stands squared")])
+def test_wrong_limits_of_hausmans_instrument(answer, text):
+    says("7.5", lambda national, a: answer(national, a), text)
+
+
+def test_limit_of_hausmans_instrument():
+    def simulated(national, a, T=400_000):
+        cost, everywhere = np.random.default_rng(0).normal(size=(2, T))
+        z, xi = cost + a * np.sqrt(national) * everywhere, np.sqrt(national) * everywhere
+        return -1 + np.cov(z, xi)[0, 1] / np.cov(z, cost + a * xi)[0, 1]
+    exact = -1 + 0.9 / 2.35
+    assert abs(simulated(0.6, 1.5) - exact) < 5e-3
+    assert blpteach.check("7.5", lambda national, a: -1 / (1 + a**2 * national) * (1 + a**2 * national - a * national))
+    says("7.5", lambda share: 1.0, "it will be called with (national, a)")
+
+
 def conditional(y, others, Z, df, instruments=None, b=None, e=None, denominator=None):
     """By projection matrices."""
     P = Z @ np.linalg.inv(Z.T @ Z) @ Z.T
@@ -136,17 +160,17 @@ def conditional(y, others, Z, df, instruments=None, b=None, e=None, denominator=
 
 
 @pytest.mark.parametrize("options, text", [
-    ({"instruments": 4}, "divided by all m instruments"), ({"instruments": 2}, "divided by m - n."),
+    ({"instruments": 3}, "divided by all m instruments"), ({"instruments": 1}, "divided by m - n."),
     ({"b": lambda y, others, P: np.linalg.inv(others.T @ others) @ others.T @ y}, "by least squares"), ({"denominator": lambda e: e @ e}, "has all of e"),
-    ({"e": lambda y, others, P, b: y - P @ others @ b}, "with *fitted* others"), ({"b": lambda y, others, P: np.zeros(1), "instruments": 4}, "ordinary first-stage F")])
+    ({"e": lambda y, others, P, b: y - P @ others @ b}, "with *fitted* others"), ({"b": lambda y, others, P: np.zeros(1), "instruments": 3}, "ordinary first-stage F")])
 def test_wrong_conditional_F(options, text):
     def answer(y, others, Z, df):
         return conditional(y, others, Z, df, **options)
-    says("7.5", answer, text)
+    says("7.6", answer, text)
 
 
 def test_conditional_F():
-    assert blpteach.check("7.5", lambda y, others, Z, df: conditional(y, others, Z, df))
-    assert blpteach.check("7.5", lambda y, others, Z, df: np.array([conditional(y, others, Z, df)]))
-    says("7.5", lambda y, others, Z, df: conditional(y, others, Z, df) / df, "not divided by its degrees of freedom")
-    says("7.5", lambda y, others, Z: 1.0, "it will be called with (y, others, Z, df)")
+    assert blpteach.check("7.6", lambda y, others, Z, df: conditional(y, others, Z, df))
+    assert blpteach.check("7.6", lambda y, others, Z, df: np.array([conditional(y, others, Z, df)]))
+    says("7.6", lambda y, others, Z, df: conditional(y, others, Z, df) / df, "not divided by its degrees of freedom")
+    says("7.6", lambda y, others, Z: 1.0, "it will be called with (y, others, Z, df)")

@@ -238,6 +238,17 @@ def q_by_hand(estimates, theta2):
     return problem.N * g @ estimates.W @ g
 
 
+def test_a_profile_does_not_depend_on_its_steps():
+    """Far along a curved valley the others have moved much: from where they were, a search ends at another, poor minimum."""
+    problem, start = EXAMPLES["cereal"]()
+    estimates, name = problem.estimate(**{**start, "steps": 2}), "pi[prices, income_squared]"
+    fine = estimates.profile(name, np.arange(-60, 6, 5)).set_index("value")
+    coarse = estimates.profile(name, [-45, -15, 0]).set_index("value")
+    assert coarse["converged"].all()
+    assert_allclose(coarse["objective"], fine["objective"][coarse.index], rtol=1e-6)
+    assert_allclose(estimates.profile(name, [0])["objective"], fine["objective"][0], rtol=1e-6)
+
+
 @pytest.mark.parametrize("supply, name, k", [(False, "sigma[x, nodes1]", 0), (True, "beta[prices]", 3)])
 def test_a_profile_by_brute_force(made, made_with_supply, supply, name, k):
     """Nelder and Mead look for the others, from a start of their own."""

@@ -43,6 +43,24 @@ def test_estimates_are_those_of_the_search(centre, number):
         assert np.isclose(found[name].F[number], at_truth, rtol=1e-8)
 
 
+@pytest.mark.parametrize("name", ["sums", "quadratic"])
+def test_estimates_with_squares_are_those_of_the_search(name):
+    """The same with x squared among the characteristics."""
+    found = plots.experiment(1.5, "bent", **SMALL)
+    products, agents = sample_tables(1.5, 4)
+    problem = blpteach.Problem(products, agents, linear="1 + prices + x + I(x**2) + group", random="0 + x", instruments=["w0", "w1", *COLUMNS[name]])
+    objectives = np.array([problem.evaluate([[0, value, 0]]).objective for value in plots.FINE[2::2]])
+    assert abs(found[name].sigma[4] - plots.FINE[2::2][objectives.argmin()]) < 0.025
+    at_truth = conditional_F(problem.evaluate([[0, 1.0, 0]]), "unadjusted").loc["sigma[x, nodes1]", "conditional_F"]
+    assert np.isclose(found[name].F[4], at_truth, rtol=1e-8)
+
+
+def test_squares_take_from_distances_around_zero_and_not_from_sums_elsewhere():
+    straight, bent = ({place: plots.experiment(place, shape) for place in (0.0, 1.5)} for shape in plots.SHAPES)
+    assert bent[0.0]["quadratic"].spread > 2 * straight[0.0]["quadratic"].spread
+    assert bent[1.5]["sums"].spread < 1.3 * straight[1.5]["sums"].spread
+
+
 def test_interpolated_moments_are_those_of_the_inversion():
     sample = plots.samples(1.5, **SMALL)[2]
     products, agents = sample_tables(1.5, 2)
@@ -115,13 +133,14 @@ def test_values_below_the_line_are_kept():
 
 def test_every_control_and_preset_redraws():
     box = two_designs()
-    start = {"centre": 0.0, "left": "sums", "right": "quadratic"}
+    start = {"centre": 0.0, "left": "sums", "right": "quadratic", "shape": "straight"}
     seen = {box.image.value}
-    for name, value in {"centre": 1.0, "left": "local", "right": "sums and quadratic"}.items():
+    for name, value in {"centre": 1.0, "left": "local", "right": "sums and quadratic", "shape": "bent"}.items():
         box.controls[name].value = value
         seen.add(box.image.value)
-    assert len(seen) == 4
-    presets = [start, {**start, "centre": 1.5}, {**start, "centre": 1.5, "right": "sums and quadratic"}, start]
+    assert len(seen) == 5
+    presets = [start, {**start, "centre": 1.5}, {**start, "centre": 1.5, "right": "sums and quadratic"},
+               {**start, "shape": "bent"}, {**start, "centre": 1.5, "shape": "bent"}, start]
     buttons = box.children[1].children
     assert len(buttons) == len(presets)
     for button, values in zip(buttons, presets):

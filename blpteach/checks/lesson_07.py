@@ -44,6 +44,12 @@ def everybody():
     return everybody_else() + [0, products.loc[row, "hpwt"]]
 
 
+def of_all_years():
+    """The car with the largest share of all years."""
+    products, _ = cars()
+    return blp_instruments(products, "0 + hpwt").loc[products["shares"].idxmax()].to_numpy()
+
+
 def averages():
     """Averages in place of sums."""
     return two_sums() / two_sums("I(1 + 0 * hpwt)")
@@ -92,6 +98,11 @@ def near_by(spread):
 def each_market(x, market_ids, d, pair):
     """A standard deviation for each row's own market, (N, 1)."""
     return np.array([[d[(market_ids[:, None] == t) & pair].std()] for t in market_ids])
+
+
+def with_zeros(x, market_ids, d, pair):
+    """Distances of products to themselves counted too."""
+    return d[pair | np.eye(len(x), dtype=bool)].std()
 
 
 def all_rows(x, market_ids, d, pair):
@@ -158,13 +169,38 @@ def divided_by_all(prices, product_ids, city_ids, quarter):
     return (here & (city_ids[:, None] != city_ids)) @ prices / here.sum(1)
 
 
-# 7.5 Conditional F
+# 7.5 The limit of Hausman's instrument
+
+def small_numbers(rng):
+    """A share and a response."""
+    return {"national": round(rng.uniform(0.2, 0.9), 2), "a": round(rng.uniform(0.4, 2), 2)}
+
+
+def hausman_limit(national, a):
+    """-1 + cov(z, xi) / cov(z, p) with z = cost + a xi_national."""
+    return iv_slope([1, a, 0, 0], national, a)
+
+
+def iv_slope(z, national, a, y=None):
+    """cov(z, y) / cov(z, p) for instruments with weights z on cost, national xi, local xi and noise of variance 1/4; y = xi - p."""
+    variances = np.array([1, national, 1 - national, 0.25])
+    p = np.array([1, a, a, 1])
+    y = np.array([0, 1, 1, 0]) - p if y is None else y
+    return z @ (variances * y) / (z @ (variances * p))
+
+
+def bias_over_variance(national, a, variance):
+    """-1 + cov(z, xi) over something else."""
+    return -1 + a * national / variance
+
+
+# 7.6 Conditional F
 
 def small_first_stage(rng):
-    """Two endogenous columns whose first stages resemble each other, and four instruments, of twenty rows."""
-    Z, noise = rng.normal(size=(20, 4)), rng.normal(size=(20, 2)) @ [[1, 0.5], [0, 1]]
-    Y = Z @ np.array([[1, 1], [1, 0.5], [0.5, 1], [0.2, 1]]) + noise
-    return {"y": Y[:, 0].round(2), "others": Y[:, 1:].round(2), "Z": Z.round(2), "df": 16}
+    """Two endogenous columns whose first stages resemble each other, and three instruments, of ten rows."""
+    Z, noise = rng.normal(size=(10, 3)), rng.normal(size=(10, 2)) @ [[1, 0.5], [0, 1]]
+    Y = Z @ np.array([[1, 1], [1, 0.5], [0.2, 1]]) + noise
+    return {"y": Y[:, 0].round(2), "others": Y[:, 1:].round(2), "Z": Z.round(2), "df": 7}
 
 
 def F_given_others(y, others, Z, df):
@@ -234,6 +270,7 @@ EXERCISES = {
          Mistake("The second sum holds the firm's own other cars too. Rivals are the cars of *other* firms.", everybody_else),
          Mistake("The second sum holds all cars of the year, the firm's own and this one included. Rivals are the cars of other firms.", everybody),
          Mistake("These sums run over all years. A market is one year: only cars of 1990 compete with this one.", lambda: two_sums(one_market=True)),
+         Mistake("This is the car with the largest share of all years. Take that of 1990.", of_all_years),
          Mistake("These are averages. BLP's are sums: how many others there are is part of what they say.", averages),
          Mistake("These are counts of cars. Sum their `hpwt`.", lambda: two_sums("I(1 + 0 * hpwt)"))),
         ("Take the rows with `market_ids == 1990` first. Then compare `firm_ids` with that of the car.",
@@ -251,7 +288,13 @@ EXERCISES = {
                  lambda: np.array([7, 7])),
          Mistake("The first is right. From all eleven moments the linear parameters are to be subtracted too.", lambda: np.array([7, 5])),
          Mistake("The first is right. The eight are the excluded instruments. Degrees of freedom are moments less parameters: 1, x and group count among both.",
-                 lambda: np.array([7, 8]))),
+                 lambda: np.array([7, 8])),
+         Mistake("The first is right. (7.1) makes two columns of each characteristic: the firm's other products, and rivals'. Six in all.",
+                 lambda: counts(excluded=5)),
+         Mistake("The first is right. In J three of the six nonlinear parameters are missing: `sigma` has three free elements, and `pi` three.",
+                 lambda: np.array([7, 4])),
+         Mistake("The second is right. Needed are K1 + P moments, and of these 1, x and group are there already. K1 counts price and the constant too.",
+                 lambda: np.array([6, 1]))),
         ("Write down K1, and the number of free elements of `sigma` and of `pi`. Which columns of X1 are their own instruments?",
          "M counts excluded instruments *and* the exogenous columns of X1. Needed: M of at least K1 + P. J has M - K1 - P."),
         "Necessary, and no more: the lesson has eight moments for five parameters, and a sigma that could be anything."),
@@ -266,6 +309,8 @@ EXERCISES = {
          Mistake("The second column counts all neighbours. Those of the own firm are no rivals.", all_with_own),
          Mistake("Each market has a standard deviation of its own here. Pool the pairs of all markets: then a crowded market counts as crowded.", near_by(each_market)),
          Mistake("The standard deviation is over the distances of all rows, those of different markets included. Only products of one market are compared.", near_by(all_rows)),
+         Mistake("The standard deviation counts the distance of each product to itself, which is zero, and comes out too small. Leave the diagonal out of it too.",
+                 near_by(with_zeros)),
          Mistake("Products of other markets count as neighbours. Only products of the same market compete.", any_market),
          Mistake("The absolute value is missing: products that are far *above* count as near.", signed),
          Mistake("These are the quadratic instruments. Count, do not add up squares.", squared),
@@ -294,6 +339,30 @@ EXERCISES = {
         "Including the own market is the frequent slip, and it makes the instrument endogenous by construction.",
         inputs=small_panel),
     "7.5": Exercise(
+        "a function of (national, a) that returns one number, the slope",
+        hausman_limit,
+        (Mistake("This is the limit of least squares. The instrument is an average over very many cities: noise and local xi have averaged out of it.",
+                 lambda national, a: iv_slope([1, a, a, 1], national, a)),
+         Mistake("The sign of the bias: national xi raises price and demand together, so the slope comes out nearer to zero than -1.",
+                 lambda national, a: -2 - hausman_limit(national, a)),
+         Mistake("This is the bias. The slope is -1 plus it.", lambda national, a: 1 + hausman_limit(national, a)),
+         Mistake("Here all of xi counts, as if it were national. Of the local part nothing is left in the average.",
+                 lambda national, a: hausman_limit(1, a)),
+         Mistake("The response a is missing in the instrument: other cities' prices hold a times the national xi.",
+                 lambda national, a: iv_slope([1, 1, 0, 0], national, a)),
+         Mistake("The variance of price stands below. For an instrument it is the covariance of instrument and price: cost, and a squared times the *national* part.",
+                 lambda national, a: bias_over_variance(national, a, 1.25 + a**2)),
+         Mistake("The covariance of instrument and price has two parts, and you count cost alone. The national xi is in both too.",
+                 lambda national, a: bias_over_variance(national, a, 1)),
+         Mistake("`national` is a share of the *variance*. The covariances hold it as it is, neither its root nor its square.",
+                 lambda national, a: -1 + a * np.sqrt(national) / (1 + a**2 * np.sqrt(national))),
+         Mistake("In the covariance of instrument and price a stands squared: once from the instrument, once from price.",
+                 lambda national, a: -1 + a * national / (1 + a * national))),
+        ("What is left of the average price of very many other cities? Write z, p and y = xi - p in terms of cost, national xi, local xi and noise.",
+         "The slope is -1 plus the covariance of z and xi over that of z and p, with z = cost + a times the national part of xi."),
+        "With a of one half it is as bad as least squares when four fifths of the variance are national, and worse from there on.",
+        inputs=small_numbers),
+    "7.6": Exercise(
         "a function of (y, others, Z, df) that returns one number",
         F_given_others,
         (Mistake("This is the ordinary first-stage F. It does not ask whether the instruments can tell y from the others.", F_alone),

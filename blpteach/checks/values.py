@@ -108,7 +108,7 @@ def _words(found, expected, mistakes):
     return f"Part {wrong[0] + 1} of your answer is wrong." if expected.size > 1 else ""
 
 
-def kind_of_errors(array):
+def _kind(array):
     return "words" if array.dtype.kind in "US" else "complex numbers" if array.dtype.kind == "c" else f"{array.dtype} values"
 
 

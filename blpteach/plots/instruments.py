@@ -19,6 +19,7 @@ HATCHES = dict(zip(SETS, ("", "///", "...", "xx")))
 SIGMA = 1.0                                                     # the true standard deviation of tastes for x
 GRID = np.linspace(0, 3, 13)                                    # where shares are inverted
 FINE = np.linspace(0, 3, 301)                                   # where the objective is compared
+SHAPES = ("straight", "bent")                                   # of mean utility in x: without and with x squared in X1
 HALF_WIDTH = 1.5                                                # of the range of x
 
 
@@ -47,22 +48,23 @@ class Sample:
     delta: np.ndarray
     slopes: np.ndarray
 
-    def objective(self, name):
+    def objective(self, name, shape="straight"):
         """q (301,) at each value of FINE: shares are inverted at few, and moments between them follow cubics with the right slopes."""
-        Z = np.column_stack([self.excluded[name], self.exogenous])
-        _, moment_map = concentrate(self.X1, Z, weighting_2sls(Z))
+        exogenous = self.exogenous(shape)
+        Z = np.column_stack([self.excluded[name], exogenous])
+        _, moment_map = concentrate(np.column_stack([self.X1[:, 1], exogenous]), Z, weighting_2sls(Z))
         return (cubic(self.delta @ moment_map.T, self.slopes @ moment_map.T) ** 2).sum(1)
 
-    @property
-    def exogenous(self):
-        """1, x, group (N, 3)."""
-        return self.X1[:, [0, 2, 3]]
+    def exogenous(self, shape="straight"):
+        """1, x, group (N, 3), and x squared where mean utility may bend (N, 4)."""
+        straight = self.X1[:, [0, 2, 3]]
+        return straight if shape == "straight" else np.column_stack([straight, straight[:, 1] ** 2])
 
-    def relevance(self, name):
+    def relevance(self, name, shape="straight"):
         """Conditional F of sigma at its true value."""
-        Q = np.linalg.qr(self.exogenous)[0]
+        Q = np.linalg.qr(self.exogenous(shape))[0]
         Y, Z = (values - Q @ (Q.T @ values) for values in (np.column_stack([self.X1[:, 1], self.slopes[GRID == SIGMA][0]]), self.excluded[name]))
-        return first_stages(Y, Z, len(Y) - Z.shape[1] - 3)["conditional_F"][1]
+        return first_stages(Y, Z, len(Y) - Z.shape[1] - Q.shape[1])["conditional_F"][1]
 
 
 def cubic(r, R):
@@ -116,28 +118,29 @@ def instrument_sets(products):
 
 
 @cache
-def experiment(centre, **design):
-    """Estimates of all samples by each set of instruments: a dict of `Found`."""
+def experiment(centre, shape="straight", **design):
+    """Estimates of all samples by each set of instruments: a dict of `Found`. The true mean utility is straight in x."""
     made = samples(centre, **design)
-    return {name: Found(np.array([FINE[s.objective(name).argmin()] for s in made]), np.array([s.relevance(name) for s in made])) for name in SETS}
+    return {name: Found(np.array([FINE[s.objective(name, shape).argmin()] for s in made]), np.array([s.relevance(name, shape) for s in made]))
+            for name in SETS}
 
 
 def experiments(centres, progress=None):
-    """The experiment at each centre, with progress from the third second on."""
+    """The experiment at each centre with either shape of mean utility, with progress from the fifth second on."""
     waiting, found = Waiting(progress), {}
     for number, centre in enumerate(centres):
-        found[centre] = experiment(centre)
+        found |= {(centre, shape): experiment(centre, shape) for shape in SHAPES}
         waiting.tell(f"{number + 1} of {len(centres)} positions of the characteristic")
     waiting.finish()
     return found
 
 
 class Waiting(Progress):
-    """Says how far a computation has come, once it has taken two seconds."""
+    """Says how far a computation has come, once it has taken five seconds."""
 
     def tell(self, text):
         """Show a line when it is time to."""
-        if self.show or (self.show is None and time.perf_counter() - self.begin > 2):
+        if self.show or (self.show is None and time.perf_counter() - self.begin > 5):
             self.lines += 1
             self.stream.write(f"\r{text:<80}")
             self.stream.flush()
@@ -154,11 +157,13 @@ class TwoSets(Picture):
         Of the range of x; its width is 3, and the outside good stands at zero.
     left, right : str
         Sets of instruments, of `SETS`.
+    shape : str
+        Of mean utility in x as it is estimated, of `SHAPES`; the true one is straight.
     """
     size = (11.5, 5.6)
 
     def __init__(self, **values):
-        self.values, self.edges = {"centre": 0.0, "left": "sums", "right": "quadratic"}, np.linspace(0, 3, 31)
+        self.values, self.edges = {"centre": 0.0, "left": "sums", "right": "quadratic", "shape": "straight"}, np.linspace(0, 3, 31)
         super().__init__(**values)
 
     def draw(self, figure):
@@ -190,12 +195,12 @@ class TwoSets(Picture):
         strip.spines["left"].set_visible(False)
         self.title = strip.set_title(" ")
 
-    def update(self, centre=None, left=None, right=None):
-        """Where x is centred, and the set of instruments on either side."""
-        given = {"centre": centre, "left": left, "right": right}
+    def update(self, centre=None, left=None, right=None, shape=None):
+        """Where x is centred, the set of instruments on either side, and the shape of mean utility."""
+        given = {"centre": centre, "left": left, "right": right, "shape": shape}
         self.values |= {name: value for name, value in given.items() if value is not None}
         centre = float(self.values["centre"])
-        self.found = {side: experiment(centre)[self.values[side]] for side in self.axes}
+        self.found = {side: experiment(centre, self.values["shape"])[self.values[side]] for side in self.axes}
         ends = [centre - HALF_WIDTH, centre + HALF_WIDTH]
         self.bar.set_data(ends, [0, 0])
         self.bar_name.set_text(f"products: {ends[0]:.1f} to {ends[1]:.1f}")
@@ -209,7 +214,7 @@ class TwoSets(Picture):
         counts = np.histogram(np.minimum(found.sigma, 2.999), self.edges)[0]
         self.steps[side].set_data(100 * counts / len(found.sigma))
         self.steps[side].set(facecolor=COLOURS[name], hatch=HATCHES[name])
-        self.names[side].set_text(f"{name}, and cost shifters")
+        self.names[side].set_text(f"{name}, and cost shifters" + (", with x²" if self.values["shape"] == "bent" else ""))
         self.texts[side].set_text(f"median bias {found.median_bias:+.2f}\nmiddle half spans {found.spread:.2f}\n"
                                   f"at 0 or 3: {100 * found.failed:.0f} %\nmedian conditional F {np.median(found.F):.1f}")
 

@@ -3,7 +3,7 @@
 #
 # **Instruments and identification**
 #
-# *75 minutes, and another 60 for the exercises. You need: econometrics through instrumental variables and GMM; NumPy. From
+# *80 minutes, and another 65 for the exercises. You need: econometrics through instrumental variables and GMM; NumPy. From
 # lesson 01: random tastes and $\sigma$. From lesson 03: instruments, the first-stage F, weights. From lesson 04: the
 # outer loop and its printout.*
 
@@ -17,7 +17,7 @@
 # In most papers the instruments for $\sigma$ are made from the table itself: sums of other products' characteristics,
 # or counts of neighbours. Which of them work, and when? A common answer is: the newer ones, always. You will see an
 # economy in which the newer ones find $\sigma$ and the older ones don't, move it a little, and see the roles
-# exchanged.
+# exchanged. Then you will ask the winners where they had it from, and one of them will not have looked at rivals.
 
 # %% [markdown]
 # ## What you will be able to do
@@ -26,6 +26,7 @@
 # - build the instruments in use, and say what each assumes: sums (BLP), distances (differentiation), prices elsewhere
 #   (Hausman), cost shifters;
 # - explain why no set is always the best, and what to use when you don't know;
+# - test whether rivals or the assumed shape of mean utility identify $\sigma$;
 # - compute approximately optimal instruments, and say why one round may not do;
 # - recognise weak identification in a model with many endogenous regressors: conditional F, profiles, conditioning;
 # - recover mean tastes that fixed effects have absorbed.
@@ -33,7 +34,7 @@
 # %% [markdown]
 # ## Build it
 
-# %% [markdown] minutes=5 ask="If fans of an extreme product exist, must its mean utility be higher or lower to explain the same share?"
+# %% [markdown] minutes=4 ask="If fans of an extreme product exist, must its mean utility be higher or lower to explain the same share?"
 # ### Sigma is a slope
 #
 # $\sigma$ stands inside an integral inside an equation that is solved by iteration. To see what identifies it, take
@@ -44,14 +45,17 @@
 # with $\nu_i$ standard normal. The outside good, number 0, has $x = 0$. Remember that. It decides the story of this
 # lesson.
 #
+# **Before you read on:** product 3 has an extreme $x$, and some consumers love it for that. Its share is what it is.
+# Does its $\delta$ rise or fall as $\sigma$ grows from zero?
+#
 # For each $\sigma$ lesson 02 finds the mean utilities $\delta(\sigma)$ that explain the observed shares $S$. At
 # $\sigma = 0$ they are the logit's. How do they change? To second order (Salanié and Wolak 2019)
 #
 # $$\delta_j(\sigma) \approx \log\frac{S_j}{S_0} - \sigma^2 K_j, \qquad K_j = x_j\Big(\frac{x_j}{2} - \sum_l S_l\, x_l\Big).$$
 #
 # The sum runs over the products of the market; the outside good adds nothing. Two terms. $x_j^2/2$: a product far from
-# zero has fans, and fans make sales without mean utility. $-x_j \sum_l S_l x_l$: fans count for less where other
-# products serve them too.
+# zero has fans, and fans make sales without mean utility, so $\delta$ falls. $-x_j \sum_l S_l x_l$: fans count for
+# less where other products serve them too. To check it, three products of one market:
 
 # %%
 import numpy as np
@@ -94,12 +98,15 @@ both.round(3)
 # price is, and needs instruments of its own: something that moves $K$ and not $\xi$. Where tastes for several
 # characteristics differ there is a $K$ for each.
 #
+# In $\sigma$ itself the slope of $\delta$ is $-2\sigma K$. It vanishes at zero. So a search must not start there, and
+# near zero a standard error of $\sigma$ can be enormous.
+#
 # Beyond small $\sigma$ the same holds at any point. Near an estimate,
 #
 # $$\delta(\theta_2) \approx \delta(\hat\theta_2) + \frac{\partial\delta}{\partial\theta_2}\,(\theta_2 - \hat\theta_2),$$
 #
 # and the columns of $\partial\delta/\partial\theta_2$ (N, P) are endogenous regressors. Lesson 04 computes them
-# anyway. Identification in this model is the first stage of these columns.
+# anyway. Identification near an estimate is the first stage of these columns and of price, all together.
 
 # %% [markdown] minutes=4 ask="All 24 cereals stand in all 94 markets. What is the sum of rivals' sugar, net of product effects?"
 # ### Choice sets that vary, and choice sets that don't
@@ -108,7 +115,7 @@ both.round(3)
 # identifies tastes by the shape of a function. What economists trust more is $\sum_l S_l x_l$: **who else is in the
 # market**. Put the same product beside other rivals, and see whom it loses to.
 #
-# Three data sets, three situations.
+# Do the data have such variation? Here are the markets of three data sets.
 
 # %% tags=["parameters"]
 characteristic = "sugar"
@@ -129,7 +136,8 @@ assert within < 1e-9
 print(f"rivals' {characteristic}: standard deviation within a product, at most {within:.1f}")
 
 # %% [markdown]
-# Every cereal has the same rivals everywhere. Net of product effects the sum is zero. The library says so if you try:
+# The automobiles and the simulated markets have choice sets of many sizes. The cereals don't: every cereal has the same
+# rivals everywhere. Net of product effects the sum is zero. The library says so if you try:
 
 # %%
 try:
@@ -141,7 +149,9 @@ except blpteach.InputError as error:
 # %% [markdown]
 # So what tells tastes apart in the cereals? Two things differ between markets: **who lives there**, and **prices**. If
 # markets with more children sell more sugary cereals, net of what the product sells everywhere, children like sugar.
-# That identifies $\Pi$. It says nothing of the unobserved $\Sigma$. For that, only relative prices are left.
+# That identifies $\Pi$. The unobserved $\Sigma$ needs more: the *same* cereal beside rivals that attract more in one
+# market than in another. As the rivals are the same, only their prices and the people who like them can make them
+# attract more. Both differ little.
 
 # %%
 demographics = types.groupby("market_ids")[["income", "age", "child"]].mean()
@@ -156,12 +166,16 @@ print(f"price of a product: {price_within:.3f}, at a mean price of {cereal['pric
 # to look for the reason.
 #
 # The rest of the lesson needs an economy with a known truth whose choice sets vary. The library makes one with 4 to 12
-# products a market. We choose where the characteristic $x$ lies: uniform, within 1.5 of a `centre`. Mean utility and
-# cost depend on $x$ less the centre, so that moving the centre moves *nothing* but the products' distance from the
-# outside good.
+# products a market, sold by four firms that know $\xi$ when they set prices. Each product has a characteristic `x`, a
+# dummy `group`, and two cost shifters `w0` and `w1` that have nothing to do with $\xi$. The only taste that differs is
+# that for `x`, with $\sigma = 1$ (`SIGMA`). We choose where `x` lies: uniform, within 1.5 of a `centre`.
 
 # %%
 blpteach.show(plots.truth_around)
+
+# %% [markdown]
+# The constants of mean utility (`beta`) and of cost (`gamma`) make up for the centre: both depend on $x$ less the
+# centre. So moving the centre moves *nothing* but the products' distance from the outside good.
 
 # %% tags=["build"]
 def economy(centre, markets=100):
@@ -267,7 +281,7 @@ print(f"sd of distances over sd of {named} within markets: {ratio:.3f}")
 # %%
 blpteach.show(blpteach.differentiation_instruments)
 
-# %% [markdown] minutes=5 ask="A cereal is advertised on national television. What happens to its price in the other cities?"
+# %% [markdown] minutes=4 ask="A cereal is advertised on national television. What happens to its price in the other cities?"
 # ### Costs, and prices elsewhere
 #
 # **Cost shifters** (wages, input prices, distance to the plant, exchange rates) are the first choice for price. They
@@ -283,10 +297,10 @@ blpteach.show(blpteach.other_market_prices)
 
 # %% [markdown]
 # It is valid if prices elsewhere move with $j$'s cost and *not* with $j$'s demand here. A national advertising
-# campaign moves demand everywhere, and all prices. Try it: 40 cities, 40 weeks, true slope $-1$. `national` is the
-# share of the variance of $\xi$ that all cities have in common.
+# campaign moves demand everywhere, and all prices. Try it: 40 cities, 40 weeks, true slope $-1$. Price is cost plus
+# half of $\xi$ plus noise. `national` is the share of the variance of $\xi$ that all cities have in common.
 #
-# **Before you run the next cells:** at which share will least squares be the better estimator?
+# **Before you run the next cells:** can the instrument do worse than least squares, which uses none? At which share?
 
 # %% tags=["parameters"]
 national_shares = [0, 0.25, 0.5, 1]
@@ -307,14 +321,17 @@ rng = np.random.default_rng(0)
 medians = {share: np.median([slopes_of(share, rng) for _ in range(repetitions)], axis=0)
            for share in national_shares}
 hausman = pd.DataFrame(medians, ["other cities' prices", "least squares"]).T.rename_axis("national")
-assert np.allclose(hausman.iloc[:, 0], [-1, -0.866, -0.757, -0.601], atol=0.02)
-assert np.allclose(hausman.iloc[:, 1], -0.655, atol=0.01)
 hausman.round(3)
 
+# %%
+assert np.allclose(hausman.iloc[:, 0], [-1, -0.866, -0.757, -0.601], atol=0.02)
+assert np.allclose(hausman.iloc[:, 1], -0.655, atol=0.01)
+
 # %% [markdown]
-# With local demand shocks the instrument finds $-1$. With national ones it is worse than no instrument, for it keeps
-# the part of price that moves with $\xi$ and averages away the rest. No F statistic shows this. Nevo defends it
-# for cereals with a long argument about how advertising is decided. That argument is the instrument.
+# With local demand shocks the instrument finds $-1$. With shocks that are all national it is worse than no instrument,
+# for it keeps the part of price that moves with $\xi$ and averages away the noise. (Exercise 7.5 finds the share from
+# which on.) No F statistic shows this. Nevo defends the instrument for cereals with a long argument about how
+# advertising is decided. That argument is the instrument.
 #
 # And relevance? Try it on the cereals' two quarters:
 
@@ -328,14 +345,18 @@ print(f"F {F_hausman:.2f}, price coefficient {by_hausman.beta[0]:.1f} "
       f"({by_hausman.beta_se[0]:.1f})")
 
 # %% [markdown]
-# Net of product effects, an average over 46 cities has two values a product, one a quarter. That is too little to
-# work with. Nevo had 20 quarters, and the 20 instruments that come with these tables are richer than this one.
+# Net of product effects, an average over 46 cities has about two values a product, one a quarter. That is too little
+# to work with. Nevo had 20 quarters, and the 20 instruments that come with these tables are richer than this one.
 
 # %% [markdown] minutes=5 ask="Eight moments, five parameters. Is sigma identified?"
 # ### Counting moments is not identification
 #
 # Now estimate $\sigma$ in the economy around zero. First with cost shifters alone. There are only two, so add their squares
-# and their product. Then with the two quadratic instruments in place of the three.
+# and their product. Then with the two quadratic instruments in place of the three. Both in two steps, so with
+# efficient weights.
+#
+# **Before you run the next cells:** the first has the more moments. Will it have the smaller standard error of
+# $\sigma$?
 
 # %% tags=["parameters"]
 here = 0.0
@@ -349,13 +370,13 @@ by_squares = blpteach.differentiation_instruments(products, "0 + x", version="qu
 table = products.join([squares, by_sums, by_squares])
 
 # %% tags=["build"]
-def model(table, agents, names):
-    """Problem (N, M): one random coefficient, on x; instruments: cost shifters and those named."""
-    return blpteach.Problem(table, agents, linear="1 + prices + x + group", random="0 + x",
+def model(table, agents, names, linear="1 + prices + x + group"):
+    """Problem (N, M): one random coefficient, on x; instruments: costs and those named."""
+    return blpteach.Problem(table, agents, linear=linear, random="0 + x",
                             instruments=["w0", "w1", *names])   # K2 = 1, three columns of nodes
 
 # %%
-start = [[0, 0.5, 0]]                                           # sigma (1, 3): second nodes
+start = [[0, 0.5, 0]]                           # sigma (1, 3): only nodes1, tastes for x, is used
 costs_only = model(table, agents, list(squares)).estimate(start, steps=2)
 with_x = model(table, agents, list(by_squares)).estimate(start, steps=2)
 two = {"costs only": costs_only, "costs and distances": with_x}
@@ -374,7 +395,8 @@ pd.DataFrame(rows, ["moments M", "parameters K1 + P", "sigma", "standard error"]
 # $$q_k(v) = \min_{\theta:\; \theta_k = v} q(\theta). \tag{7.6}$$
 #
 # That is the **profile** of the objective. With efficient weights $q_k(v) - q(\hat\theta)$ is, at the true value and in
-# large samples, $\chi^2$ with one degree of freedom. So values where it exceeds 3.84 are ruled out, at 5 percent.
+# large samples, $\chi^2$ with one degree of freedom, if the parameter is well identified. So values where it exceeds
+# 3.84 are ruled out, at 5 percent.
 #
 # **Before you run the next cells:** draw the two curves.
 
@@ -393,8 +415,13 @@ print({name: f"{values[0]:.2f} to {values[-1]:.2f}" for name, values in kept.ite
 # %% [markdown]
 # > **A common error.** "Price is what is endogenous, so price is what needs instruments", and "with $M \ge K_1 + P$ the
 # > model is identified". With costs only there are eight moments for five parameters, and price is instrumented
-# > strongly. For $\sigma$ nothing is ruled out between 0 and 2.5. The order condition is necessary. What decides is
-# > whether instruments *move* $\partial\delta/\partial\sigma$.
+# > strongly: its F is 206. For $\sigma$ nothing is ruled out between 0 and 2.5. The order condition is necessary. What
+# > decides is the rank, and by how much it holds: whether instruments *move* $\partial\delta/\partial\sigma$, and not only
+# > together with price.
+#
+# A flat curve warns of itself. Where identification is weak, $\chi^2$ and standard errors are poor approximations,
+# and 0 to 2.5 is no interval of 95 percent. (Tests that hold up there take $q$ with the weights that are efficient at
+# the value tested: Stock and Wright, *Econometrica* 2000.) Now the F:
 
 # %%
 F_costs = conditional_F(costs_only)
@@ -402,15 +429,16 @@ assert np.allclose(F_costs["F"], [206.1, 2.75], rtol=0.01)
 F_costs[["F", "conditional_F"]].round(1)
 
 # %% [markdown]
-# The table has the first-stage F of both endogenous regressors, price and $\partial\delta/\partial\sigma$. (What *conditional*
-# means comes below.) A product's own costs say a lot about its price, and little about who its neighbours are.
+# The table has the first-stage F of both endogenous regressors, price and $\partial\delta/\partial\sigma$ at the estimate. (What
+# *conditional* means comes below.) A product's own costs say a lot about its price, and little about who its neighbours
+# are.
 
 # %% [markdown] minutes=6 ask="Sums or distances: which will find sigma when x lies around zero, and which when x is positive?"
 # ### Sums or distances? A race
 #
 # One sample proves nothing. Take 80 samples of 20 markets from the economy, and estimate $\sigma$ in each, twice: by sums (7.1), and
-# by squared distances (7.2), both beside the two cost shifters. First with $x$ between $-1.5$ and $1.5$. (Seed 0. The
-# next cell takes two or three seconds.)
+# by squared distances (7.2), both beside the two cost shifters, among values from 0 to 3. First with $x$ between $-1.5$
+# and $1.5$. (Seed 0. Each race takes two or three seconds.)
 #
 # **Before you run the next cell:** which histogram will be narrower?
 
@@ -427,6 +455,7 @@ numbers = {"x around zero": race.numbers()}
 at_zero = numbers["x around zero"]
 assert np.allclose(at_zero["quadratic"], [0.01, 0.27, 0, 47.5], rtol=0.05, atol=0.05)
 assert np.allclose(at_zero["sums"], [-0.19, 1.52, 0.25, 0.82], rtol=0.05, atol=0.05)
+assert (race.found["left"].sigma == 0).mean() > at_zero["sums"][2] / 2
 
 # %% [markdown]
 # No contest. One estimate in four by sums is at an end of the range that was searched, most of these at zero: no
@@ -505,13 +534,15 @@ assert np.allclose(r, [[-0.03, 0.58], [0.62, 0.23]], atol=0.015)
 pd.DataFrame(r, from_x.columns, spreads.index).round(2)
 
 # %% [markdown]
-# Sums measure the second part and nothing of the first. Squared distances,
-# $\sum_l (x_j - x_l)^2 = (J_t - 1)\, x_j^2 - 2 x_j \sum_{l \ne j} x_l + \sum_{l \ne j} x_l^2$, rise with both: with the first at the edges,
+# Sums measure the second part and nothing of the first. Squared distances rise with both. (Over all others,
+# $\sum_l (x_j - x_l)^2 = (J_t - 1)\, x_j^2 - 2 x_j \sum_{l \ne j} x_l + \sum_{l \ne j} x_l^2$.) With the first they rise at the edges,
 # with the second in crowded markets. But in $K$ the two parts stand with opposite signs. So an edge product and a crowded
 # market look alike to this instrument, and opposite to $\sigma$. Around zero the second part is small, and the
 # confusion with it.
 #
 # The first stages, drawn: $\partial\delta/\partial\sigma$ at the truth against what each set of instruments predicts.
+#
+# **Before you run the next cells:** in which two of the four panels will the cloud follow the line?
 
 # %%
 def first_stage(centre, name):
@@ -525,8 +556,10 @@ def first_stage(centre, name):
 # %%
 seen = plots.Predicted({(design, name): first_stage(centre, name)
                         for design, centre in centres.items() for name in ("sums", "quadratic")})
-assert np.allclose(list(seen.R2.values()), [0.009, 0.507, 0.393, 0.080], atol=3e-3)
 seen
+
+# %%
+assert np.allclose(list(seen.R2.values()), [0.009, 0.507, 0.393, 0.080], atol=3e-3)
 
 # %% [markdown]
 # What to use, then, if you don't know? Both. Or counts of neighbours, which change least.
@@ -540,14 +573,63 @@ assert finalists.iloc[:, 0].between(0.2, 0.5).all() and (finalists.iloc[:, 1] > 
 finalists.round(2)
 
 # %% [markdown]
-# Together they do well in both economies. The price is more moments, and with many moments a small sample brings a bias of its own. There is a
-# way to have the best of all of them in one column.
+# Together they do well in both economies. The price is more moments, and with many moments a small sample brings a bias of its own.
+
+# %% [markdown] minutes=4 ask="Mean utility bends in x: what would you see in the shares that sigma would also explain?"
+# ### Rivals, or the shape of mean utility?
+#
+# One thing is left to settle. Around zero the squared distances were strong because they measure $x_j^2/2$, the
+# product's *own* place. An edge product has fans, so its mean utility is lower than the logit says. But a mean utility
+# that bends, with a term in $x^2$, looks the same. Only the other part of $K$, the rivals, could tell the two apart.
+# But we *assumed* that mean utility is a straight line in $x$: that is the thin reed from above. How much hangs on it?
+#
+# So do two things. Take $x^2$ itself as the only instrument beside costs, without a look at any rival. Then let
+# mean utility bend: put $x^2$ into $X_1$. (Its true coefficient is zero.)
+#
+# **Before you run the next cells:** sums won from 0 to 3, distances around zero. Whose standard error will grow when
+# $x^2$ is admitted?
+
+# %% tags=["parameters"]
+shapes = {"straight": "1 + prices + x + group", "bent": "1 + prices + x + I(x**2) + group"}
+winners = {"x around zero": "quadratic", "x from 0 to 3": "sums"}
+
+# %%
+def searched(centre, name, linear):
+    """Estimate of sigma, its standard error, and its conditional F."""
+    products, agents = economy(centre)
+    sets = plots.instrument_sets(products)                      # costs in the first two columns
+    made = products[["x"]]**2 if name == "x² alone" else pd.DataFrame(sets[name][:, 2:])
+    made = made.add_prefix("made")
+    found = model(products.join(made), agents, list(made), linear).estimate(start)
+    return [found.sigma[0, 1], found.sigma_se[0, 1],
+            conditional_F(found).loc["sigma[x, nodes1]", "conditional_F"]]
+
+# %%
+tried = {("x around zero", "x² alone", "straight"): searched(0.0, "x² alone", shapes["straight"])}
+tried |= {(place, winner, shape): searched(centres[place], winner, linear)
+          for place, winner in winners.items() for shape, linear in shapes.items()}
+pd.DataFrame(tried, ["sigma", "standard error", "conditional F"]).T.round(3)
+
+# %%
+found_se = [row[1] for row in tried.values()]
+assert np.allclose(found_se, [0.071, 0.087, 0.442, 0.110, 0.112], atol=2e-3)
+
+# %% [markdown]
+# > **A common error.** "A strong first stage for $\sigma$ means that substitution identifies it." Around zero
+# > $x^2$ alone has a standard error of 0.07 and has seen no rival. Let mean utility bend, and that of distances is five times
+# > as large: 0.44 in place of 0.09. There most of what we knew of $\sigma$ came from an assumption. From 0 to 3 sums
+# > have 0.11 with $x^2$ and without. There it came from rivals.
+#
+# So around zero neither set had an easy task: how much rivals attract varies little there. And a straight line is an
+# exclusion like any other. (7.4), which comes next, makes full use of it. In a paper, put the squares in and say what
+# remains.
 
 # %% [markdown] minutes=5 ask="If the ideal instrument is the derivative of xi itself, why can't we use that derivative?"
 # ### The best instruments, nearly
 #
-# Chamberlain (1987) showed which functions of the exogenous data give the smallest variance: the *expected* derivatives
-# of $\xi$ in the parameters,
+# There is a way to have the best of all sets in one column. Chamberlain (1987) showed which functions of the exogenous
+# data give the smallest variance, if that of $\xi$ is the same everywhere: the *expected* derivatives of $\xi$ in the
+# parameters,
 #
 # $$z_{jt} = \mathrm{E}\Big[\frac{\partial \xi_{jt}}{\partial \theta}\,\Big|\,\text{exogenous data}\Big] \Big/ \mathrm{var}(\xi). \tag{7.4}$$
 #
@@ -556,7 +638,9 @@ finalists.round(2)
 # shortcut: in place of averaging over $\xi$, put $\xi = 0$ and prices at their expected values. (With a cost equation
 # there is a column for each equation, and the variance becomes a covariance matrix.)
 #
-# Five lines: expected prices, mean utility there without $\xi$, the shares that go with it, and the derivative of lesson 02.
+# In code: expected prices (the fitted values of the first stage), and then market by market mean utility there without
+# $\xi$, the choices that go with it, and the derivative of lesson 02. Its last arguments say which element of $\Sigma$:
+# row 0, column 1.
 
 # %% tags=["build"]
 def expected_slopes(estimates):
@@ -587,21 +671,25 @@ best.demand.head(3).round(3)
 # excluded instruments. There are now as many moments as parameters.
 #
 # **Before you run the next cells:** the first estimate came from instruments that are weak here. What will the
-# objective be, and what the standard error?
+# objective be, and will the standard error fall?
 
 # %%
 second = best.problem.estimate(first.sigma)
 rows = {name: [e.sigma[0, 1], e.sigma_se[0, 1], e.problem.M, round(e.objective, 9)]
         for name, e in {"quadratic": first, "optimal": second}.items()}
+pd.DataFrame(rows, ["sigma", "standard error", "moments", "objective"]).T.round(3)
+
+# %%
 assert np.allclose(rows["quadratic"][:2], [1.188, 0.313], atol=2e-3) and second.objective < 1e-12
 assert np.allclose(rows["optimal"][:2], [1.047, 0.0839], atol=2e-3)
-pd.DataFrame(rows, ["sigma", "standard error", "moments", "objective"]).T.round(3)
 
 # %% [markdown]
 # The objective is zero: with five moments and five parameters all moments can vanish. Nothing is left to test, so
 # compute $J$ before this step. The standard error is nearly four times as small. The model is the same, the data are the same.
 #
-# How good must the first estimate be? Take the worst case: sums, around zero.
+# How good must the first estimate be? Take the worst case: sums, around zero. The truth is 1.
+#
+# **Before you run the next cells:** what will one round give, and what its standard error?
 
 # %%
 products, agents = economy(0.0)
@@ -613,14 +701,17 @@ for _ in range(3):
 # %%
 steps = pd.DataFrame([[abs(e.sigma[0, 1]), e.sigma_se[0, 1]] for e in chain],
                      columns=["|sigma|", "standard error"])
-assert np.allclose(steps["|sigma|"], [0.137, 0.745, 0.900, 0.908], atol=3e-3)
-assert steps.iloc[0, 1] > 5 and abs(steps.iloc[1, 1] - 0.082) < 1e-3
 steps.rename_axis("rounds of (7.4)").round(3)
 
+# %%
+assert np.allclose(steps["|sigma|"], [0.137, 0.745, 0.900, 0.908], atol=3e-3)
+assert steps.iloc[0, 1] > 5 and np.allclose(steps.iloc[1:, 1], [0.082, 0.069, 0.069], atol=1e-3)
+
 # %% [markdown]
-# The first estimate knows nothing, as its standard error of 8 says. One round later a standard error of 0.08 claims to know that $\sigma$
-# is not 1. It doesn't know: the instruments were made at the wrong place, and a standard error near the wrong value is no better
-# than the value. Repeat until nothing moves, or begin with instruments that work.
+# The first estimate knows nothing: a standard error of 8. One round later the truth is three standard errors of 0.08
+# away, and the next round moves the estimate by two of them. Functions of exogenous data are *valid* instruments
+# wherever they are made. But these were made at an estimate that is anywhere, and that was computed from the same
+# $\xi$. Their standard error knows of neither. Repeat until nothing moves, or begin with instruments that work.
 
 # %% [markdown] minutes=5 ask="First-stage F of price in the cereals: 2790. Is the price coefficient well identified?"
 # ### Weak in company
@@ -633,9 +724,13 @@ steps.rename_axis("rounds of (7.4)").round(3)
 # $$F_k = \frac{e'P_Z\,e \,/\, (m - n + 1)}{e'(I - P_Z)\,e \,/\, df}, \qquad e = y_k - Y\,b_{\text{2SLS}}, \tag{7.5}$$
 #
 # where $n$ counts endogenous regressors, $P_Z$ projects on the instruments, and $df$ are the residual degrees of freedom. The 2SLS regression uses up $n - 1$ of the
-# instruments. (The library has a robust version too, and takes it by default.) You write it yourself in Exercise 7.5.
+# instruments. (The library has a robust version too, and takes it by default.) You write it yourself in Exercise 7.6.
 #
-# The cereal model has 14 endogenous regressors: price and 13 columns of $\partial\delta/\partial\theta_2$.
+# The cereal model has 14 endogenous regressors: price and 13 columns of $\partial\delta/\partial\theta_2$. Alone, each has
+# an F above 20.
+#
+# **Before you run the next cells:** which parameters will have the smallest conditional F? Think of the valley of
+# lesson 04.
 
 # %% tags=["parameters"]
 kind = "robust"
@@ -646,9 +741,11 @@ from blpteach.examples import cereal as cereal_example
 problem, begin = cereal_example()
 estimates = problem.estimate(**begin)
 F = conditional_F(estimates, kind)
-F_price = F.loc["beta[prices]", ["F", "conditional_F"]].astype(float)
-assert np.allclose(F_price, [2790, 3.66], rtol=5e-3)
 F[["F", "conditional_F", "conditional_df"]].sort_values("conditional_F").round(1)
+
+# %%
+F_price = F.loc["beta[prices]", ["F", "conditional_F"]].astype(float)
+assert np.allclose(F_price, [2790, 3.66], rtol=5e-3) and F["F"].min() > 20
 
 # %% [markdown]
 # Price has an F of 2,790 alone and of 3.7 in company. The two that share its fate are income and income squared *times
@@ -658,6 +755,16 @@ F[["F", "conditional_F", "conditional_df"]].sort_values("conditional_F").round(1
 # > **A common error.** "20 moments for 14 parameters, so it is identified" and "F above 10, so instruments are strong".
 # > Both hold here, and the price coefficient has a standard error of 14.8.
 #
+# A small conditional F says that *some* combination is weak, and doesn't say who suffers. Look back at costs only:
+# there price had 2.1 in company too. Yet its coefficient was estimated well. What the costs did not move was the
+# other column, and 2SLS on a column that doesn't move fits anything.
+
+# %%
+assert np.allclose(F_costs["conditional_F"], [2.07, 1.34], atol=0.02)
+assert np.allclose([costs_only.beta[1], costs_only.beta_se[1]], [-1.946, 0.120], atol=2e-3)
+print(f"costs only: price coefficient {costs_only.beta[1]:.2f} ({costs_only.beta_se[1]:.2f})")
+
+# %% [markdown]
 # Two more instruments on the dashboard. The **singular values** of the Jacobian of the moments, $W^{1/2}G$ with columns scaled to
 # length one, say whether a combination of parameters leaves the moments unmoved; the **condition** is the largest over
 # the smallest. And the profile shows what a standard error hides.
@@ -675,7 +782,23 @@ assert np.allclose(valley["beta[prices]"].iloc[[0, -1]], [-91.5, -32.0], atol=0.
 valley[["objective", "beta[prices]", "pi[prices, income]"]].round(2)
 
 # %% [markdown]
-# While one parameter goes from $-60$ to $0$ the price coefficient goes from $-92$ to $-32$, and the objective rises by at most 11.
+# While one parameter goes from $-60$ to $0$ the price coefficient goes from $-92$ to $-32$. Is the rise of the objective
+# on the way large or small? With the weights of one step there is no scale for it. With those of two steps 3.84 is the
+# mark (a rough one, where identification is weak):
+
+# %%
+efficient = problem.estimate(begin["sigma"], begin["pi"], steps=2)
+fine = profile(efficient, name, np.arange(-60, 1, 5)).set_index("value")
+fine["rise"] = fine["objective"] - efficient.objective
+ends = fine.loc[[-60, -45, -15, -10, 0], ["rise", "beta[prices]"]]
+assert np.allclose(ends["rise"], [2.95, 1.11, 1.77, 4.02, 10.56], atol=0.05)
+assert np.allclose(ends["beta[prices]"].iloc[[0, 2]], [-92.6, -46.7], atol=0.1)
+ends.round(2)
+
+# %% [markdown]
+# (The steps are small because each search begins where its neighbour ended, and a long step off the valley can end
+# elsewhere.) Zero is far above the mark. All from $-60$ to $-15$ is below it, and with it price coefficients from $-93$
+# to $-47$.
 #
 # The condition number is no F: it takes the sample's derivatives as if they were expected ones. In the economy around
 # zero, sums have a condition of 72, which looks harmless, and a conditional F below one.
@@ -708,6 +831,9 @@ assert np.allclose(rows["all 13, optimal"][:2], [-31.40, 4.53], atol=0.05)
 pd.DataFrame(rows, ["price coefficient", "standard error", "condition"]).T.round(2)
 
 # %% [markdown]
+# The second row is precise because zero was imposed, and the profile speaks against zero. Asking for less has a price:
+# say so.
+#
 # The last row has all 13 parameters and one round of optimal instruments: $-31.4$ (4.5). Two Nevos have become three.
 # The data are artificial, so there is nothing to be right about. On real data such a table would be the finding.
 
@@ -751,17 +877,20 @@ assert unweighted[2] < -0.3
 tastes.assign(unweighted=unweighted).round(3)
 
 # %% [markdown]
-# **Before you run the next cell:** the last column is least squares. It has another sign for mushy. Which of the two
-# assumptions behind (7.8) does that call into question?
+# The last column is least squares. It has another sign for mushy. Both take $d_j = x_j'\theta$ plus an error that has
+# nothing to do with $x_j$. (7.8) takes more: that the error is the *estimation* error of $d_j$, with covariance $V$.
+#
+# **Before you run the next cell:** if that were so, $(d - X\hat\theta)'V^{-1}(d - X\hat\theta)$ would be $\chi^2$ with
+# $24 - 3 = 21$ degrees of freedom. How large do you think it is?
 
 # %%
 assert abs(tastes.attrs["chi2"] - 1465.7) < 3 and tastes.attrs["df"] == 21
 print(f"chi-square {tastes.attrs['chi2']:.0f} on {tastes.attrs['df']} degrees of freedom")
 
 # %% [markdown]
-# (7.8) takes $d_j = x_j'\theta$ up to estimation error: no unobserved quality of products. A $\chi^2$ of 1,466 on 21
-# degrees of freedom says that there is plenty. Then the standard errors are too small. And 24 products are 24
-# observations: whether sugar is correlated with unobserved quality no instrument in this table can say.
+# So there is plenty of unobserved quality in the effects, which no estimation error explains. Then $V^{-1}$ weights by
+# the wrong thing, and the standard errors are too small. And 24 products are 24 observations: whether sugar is
+# correlated with unobserved quality no instrument in this table can say.
 
 # %% [markdown] minutes=2 ask="Which of these checks would have caught an error in the code of the race?"
 # ## Check it
@@ -836,7 +965,7 @@ small[["truth", "median_bias", "sd", "coverage"]].round(3)
 
 # %% [markdown]
 # (Signs are dropped: that of $\sigma$ says nothing, and the price coefficient is $-2$.) Twelve samples can't tell 95 percent from 85. With 500 samples of the same design and seed,
-# which take one to two minutes, this comes out (two samples have no equilibrium and don't count):
+# which take one to two minutes, this comes out (in two samples no equilibrium was found, and they don't count):
 #
 # | | truth | median bias | standard deviation | 95 % interval covers |
 # |---|---|---|---|---|
@@ -845,22 +974,38 @@ small[["truth", "median_bias", "sd", "coverage"]].round(3)
 # | $\sigma$ on group | 2 | -0.003 | 0.195 | 94.0 % |
 # | $\pi$, price and income | 0.5 | 0.000 | 0.020 | 94.4 % |
 #
-# The median bias is below two percent of the truth, and coverage is near what it says it is. With instruments this strong and $\sigma$ away from zero, first-order asymptotics can be trusted.
+# The median bias is below two percent of the truth, and coverage is near 95 percent. (The tests of the library run these
+# 500.) In this design, with strong instruments and $\sigma$ away from zero, the usual asymptotics can be trusted.
 
-# %% [markdown] minutes=4 ask="Slide x away from the outside good. Where do the two sets do equally well?"
+# %% [markdown] minutes=5 ask="Slide x away from the outside good. Where do the two sets do equally well?"
 # ## Play
 #
 # The race again, with the position of $x$ under your hand. The strip on top shows where the products are and where the
-# outside good is. Below it, the estimates of 80 samples by any two sets of instruments.
+# outside good is. Below it, the estimates of 80 samples by any two sets of instruments. Mean utility may be estimated
+# as a straight line in $x$, or with $x^2$ (`bent`).
+#
+# **Before you run the next cell:** around zero squared distances spanned 0.27, and none of their estimates failed. What
+# is left of that with $x^2$ in $X_1$?
 
 # %%
-plots.TwoSets(centre=1.0, left="sums", right="quadratic")
+plots.TwoSets(centre=0.0, left="sums", right="quadratic", shape="bent")
+
+# %%
+spans = {(centre, shape): [plots.experiment(centre, shape)[name].spread for name in plots.SETS[:2]]
+         for centre in (0.0, 1.5) for shape in plots.SHAPES}
+assert np.allclose(spans[0.0, "bent"], [1.61, 1.39], atol=0.08)
+assert np.allclose(spans[1.5, "bent"], [0.30, 0.89], atol=0.05)
+assert abs(plots.experiment(0.0, "bent")["quadratic"].failed - 0.15) < 0.03
+pd.DataFrame(spans, plots.SETS[:2]).T.rename_axis(["centre", "shape"]).round(2)
 
 # %% [markdown]
-# **Predict before you slide:** somewhere between 0 and 1.5 sums and squared distances do equally well. Where? And what
-# happens to *local*, which counts neighbours, as $x$ moves away?
+# The winner around zero now spans five times as much, and one estimate in seven is at an end of the range. Sums from 0
+# to 3 stay as they were.
 #
-# Making the widget takes about five seconds: 80 samples at each of five positions.
+# **Predict before you slide:** with the straight line, somewhere between 0 and 1.5 sums and squared distances do equally
+# well. Where? And what happens to *local*, which counts neighbours, as $x$ moves away?
+#
+# Making the widget takes about five seconds: 80 samples at each of five positions, with either shape.
 
 # %%
 from blpteach.widgets.instruments import two_designs
@@ -868,12 +1013,16 @@ from blpteach.widgets.instruments import two_designs
 two_designs()
 
 # %% [markdown]
-# - *x around zero* and *x from 0 to 3* are the two races above.
+# - *x around zero* and *x from 0 to 3* are the two races above. *x² around zero* and *x² from 0 to 3* run them again with
+#   $x^2$ in mean utility.
 # - *both together* sets sums alone against sums and squared distances.
+# - Between 0.5 and 1 sums and squared distances change places.
 # - Slide on to 2. Squared distances fail, and their median is off by half. Local instruments hardly notice: how many
 #   neighbours a product has depends on whether it is at the edge *and* on how many products there are.
 
 # %%
+near_by = [[plots.experiment(centre)[name].spread for name in plots.SETS[:2]] for centre in (0.5, 1)]
+assert near_by[0][0] > 2 * near_by[0][1] and near_by[1][0] < near_by[1][1]
 far = plots.experiment(2.0)
 assert abs(far["quadratic"].median_bias - -0.48) < 0.05 and abs(far["local"].median_bias) < 0.08
 print({name: round(found.median_bias, 2) for name, found in far.items()})
@@ -886,7 +1035,7 @@ print({name: round(found.median_bias, 2) for name, found in far.items()})
 # %% [markdown]
 # ### Exercise 7.1 · 5 minutes · easy
 #
-# The car with the largest share in 1990 is the first row of lesson 03. By hand: what are its two BLP sums (7.1) of
+# Take the car with the largest share in 1990. By hand: what are its two BLP sums (7.1) of
 # `hpwt`, first over its firm's other cars, then over rivals' cars? The answer is an array of shape (2,).
 
 # %% tags=["exercise"]
@@ -927,9 +1076,9 @@ assert blpteach.check("7.2", counts)
 blpteach.check("7.2", counts)
 
 # %% [markdown]
-# ### Exercise 7.3 · 15 minutes · medium
+# ### Exercise 7.3 · 10 minutes · easy
 #
-# Write local differentiation instruments (7.2) for one characteristic. The function gets `x` (N,), `market_ids` (N,) and
+# The lesson counted rivals nearby. Now for the own firm too: write local differentiation instruments (7.2) for one characteristic. The function gets `x` (N,), `market_ids` (N,) and
 # `firm_ids` (N,), all arrays, and returns an array of shape (N, 2): how many of the firm's *other* products, and how many of rivals',
 # lie within one standard deviation of the distances, in the same market. The standard deviation is the one of this lesson, over
 # all ordered pairs of different products of one market, all markets together (`np.std`, or the root of the mean square).
@@ -976,7 +1125,38 @@ assert blpteach.check("7.4", prices_elsewhere)
 blpteach.check("7.4", prices_elsewhere)
 
 # %% [markdown]
-# ### Exercise 7.5 · 20 minutes · hard
+# ### Exercise 7.5 · 10 minutes · medium
+#
+# Where Hausman's instrument fails, by how much? Price is $p = \text{cost} + a\,\xi + \text{noise}$ with
+# $\mathrm{var}(\text{cost}) = 1$ and $\mathrm{var}(\xi) = 1$; a part of that variance, the share `national`, is common
+# to all cities, and noise is each city's own, as is the rest of $\xi$. The true slope is $-1$. With very many cities and
+# weeks, what slope does the instrument find? Write it as a function of `national` and `a` (numbers) that returns a
+# number. (At which share is it no better than least squares, whose limit in the lesson is $-2/3$?)
+
+# %% tags=["exercise"]
+def hausman_limit(national, a):
+    """Slope that the average price of very many other cities finds, a number."""
+    return ...
+
+# %% [markdown] tags=["solution"]
+# The average over many other cities is $z = \text{cost} + a\,\xi^{\text{national}}$: what is each city's own has averaged
+# out. With $y = -p + \xi$ the instrument finds $-1 + \mathrm{cov}(z, \xi)/\mathrm{cov}(z, p)$, where
+# $\mathrm{cov}(z, \xi) = a \cdot \text{national}$ and $\mathrm{cov}(z, p) = 1 + a^2 \cdot \text{national}$. Least squares has
+# $-1 + a/(1 + a^2 + 0.25) = -2/3$ at $a = 0.5$. Equal where $0.5\,s/(1 + 0.25\,s) = 1/3$, at $s = 0.8$.
+
+# %% tags=["solution"]
+def hausman_limit(national, a):
+    return -1 + a * national / (1 + a**2 * national)
+
+assert np.isclose(hausman_limit(0.8, 0.5), -2 / 3)
+assert np.allclose([hausman_limit(s, 0.5) for s in hausman.index], hausman.iloc[:, 0], atol=0.03)
+assert blpteach.check("7.5", hausman_limit)
+
+# %% tags=["check"]
+blpteach.check("7.5", hausman_limit)
+
+# %% [markdown]
+# ### Exercise 7.6 · 20 minutes · hard
 #
 # Write the conditional F (7.5) of one endogenous regressor, with unadjusted errors. The function gets `y` (N,), `others` (N, n - 1), `Z` (N, m), all
 # net of the exogenous columns, and `df`, the residual degrees of freedom. It returns one number.
@@ -995,7 +1175,7 @@ def F_given_others(y, others, Z, df):
     left = e - fitted
     return (fitted @ fitted / (Z.shape[1] - others.shape[1])) / (left @ left / df)
 
-assert blpteach.check("7.5", F_given_others)
+assert blpteach.check("7.6", F_given_others)
 
 # %% tags=["solution"]
 columns = [poor.prices, delta_slopes(weak), poor.Z[:, :4]]      # price, slope, four instruments
@@ -1005,7 +1185,7 @@ assert np.isclose(by_hand, conditional_F(weak, "unadjusted")["conditional_F"].il
 print(f"sums around zero, unadjusted: {by_hand:.2f}")
 
 # %% tags=["check"]
-blpteach.check("7.5", F_given_others)
+blpteach.check("7.6", F_given_others)
 
 # %% [markdown]
 # ## In practice
