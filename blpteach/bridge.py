@@ -58,7 +58,7 @@ MAP = tuple(Crossing(*row) for row in (
     (r"new prices: the $\zeta$ map", "(5.7)", "equilibrium_prices, results.counterfactual", "results.compute_prices", "(25), (27)"),
     (r"consumer surplus", "(5.8)", "consumer_surplus, results.consumer_surplus", "results.compute_consumer_surpluses", "see Small and Rosen (1981)"),
     (r"later: nesting parameter $\rho$", "not here", "", "problem.products.nesting_ids, results.rho", "(14), (15)"),
-    (r"instruments", "(7.1), (7.2), (7.4)", "blp_instruments, differentiation_instruments, results.optimal_instruments",
+    (r"instruments", "(7.1), (7.2), (7.5)", "blp_instruments, differentiation_instruments, results.optimal_instruments",
      "pyblp.build_blp_instruments, pyblp.build_differentiation_instruments, results.compute_optimal_instruments",
      "section 4; optimal instruments (31)"),
     (r"supply: costs $\tilde c = x_3'\gamma + \omega$", "(9.1), (9.2)", "problem.cost_model, results.gamma, results.omega",

@@ -24,7 +24,7 @@ from .validation import check_not_collinear
 # Relevance of the instruments ----------------------------------------------------------------------------------------------
 
 def conditional_F(estimates, errors=None):
-    """First-stage F statistics of all that must be instrumented (7.5): of each column alone, and conditional on the others.
+    """First-stage F statistics of all that must be instrumented (7.6): of each column alone, and conditional on the others.
 
     Near the estimates the model is linear, `delta = X1 beta + (d delta / d theta2) (theta2 - theta2_hat) + xi`. Prices and the
     columns of `d delta / d theta2` are its endogenous regressors, for both depend on xi. Each may have a large F of its own while
@@ -103,7 +103,7 @@ def absorbed_degrees(effects):
 
 
 def first_stages(Y, Z, residual_df, kind="unadjusted", clusters=None):
-    """Ordinary and conditional first-stage F of each column of Y (7.5).
+    """Ordinary and conditional first-stage F of each column of Y (7.6).
 
     The conditional F of x_j: two-stage least squares of x_j on the other columns leaves `e = x_j - Y_other b`; regress e on the
     instruments, and divide the sum of squares they explain by M - (n - 1) instead of M, for b has used n - 1 directions. With Q
@@ -180,7 +180,7 @@ class Slice:
 
 
 def profile(estimates, parameter, values):
-    """The objective as a function of one nonlinear parameter, the others estimated anew at each of its values (7.6).
+    """The objective as a function of one nonlinear parameter, the others estimated anew at each of its values (7.4).
 
     The weighting matrix stays that of the estimates, so the objective at the estimate is `estimates.objective`. With efficient
     weights, as in two-step GMM, `q(value) - q(estimate)` is chi-square with one degree of freedom at the true value: the values

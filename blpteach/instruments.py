@@ -87,7 +87,7 @@ def differentiation_instruments(products, formula, version="local", interact=Fal
 
     Source
     ------
-    Gandhi and Houde (2020); signs and the order of columns follow PyBLP.
+    Gandhi and Houde (2019); signs and the order of columns follow PyBLP.
 
     Examples
     --------

@@ -36,7 +36,7 @@ class OptimalInstruments:
 
 
 def optimal_instruments(estimates, prices=None):
-    """Expected derivatives of xi and omega at the estimates, where both are zero (7.4).
+    """Expected derivatives of xi and omega at the estimates, where both are zero (7.5).
 
     Parameters
     ----------

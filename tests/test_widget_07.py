@@ -154,3 +154,10 @@ def test_every_control_and_preset_redraws():
 def test_progress_is_shown(capsys):
     plots.experiments((0.0,), progress=True)
     assert "1 of 1 positions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("values", [{"centre": 1.5, "left": "local", "right": "sums"}, {"centre": 0.0, "shape": "bent"}])
+def test_a_moved_picture_looks_like_a_fresh_one(values):
+    picture = plots.TwoSets(centre=1.0)
+    picture.png()
+    assert picture.moved(**values) == plots.TwoSets(**values).png()

@@ -204,7 +204,7 @@ def small_first_stage(rng):
 
 
 def F_given_others(y, others, Z, df):
-    """(7.5) by the library."""
+    """(7.6) by the library."""
     return first_stages(np.column_stack([y, others]), Z, df)["conditional_F"][0]
 
 

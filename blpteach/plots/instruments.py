@@ -27,7 +27,8 @@ HALF_WIDTH = 1.5                                                # of the range o
 
 def truth_around(centre):
     """Tastes and costs of `x - centre`, so that wherever x lies, mean utilities without prices and costs are the same."""
-    return Truth(beta=(3.25 - 1.5 * centre, -2.0, 1.5, 0.5), sigma=(0.0, SIGMA, 0.0), pi=0.0, gamma=(1.6 - 0.4 * centre, 0.4, 0.3, 0.5, 0.4))
+    beta, gamma = (3.25 - 1.5 * centre, -2.0, 1.5, 0.5), (1.6 - 0.4 * centre, 0.4, 0.3, 0.5, 0.4)
+    return Truth(beta=beta, sigma=(0.0, SIGMA, 0.0), pi=0.0, gamma=gamma)
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,10 @@ class TwoSets(Picture):
         self.draw_strip(figure.add_subplot(grid[0, :]))
         self.axes = {"left": figure.add_subplot(grid[1, 0])}
         self.axes["right"] = figure.add_subplot(grid[1, 1], sharey=self.axes["left"])
-        self.steps, self.texts, self.names = {}, {}, {}
+        self.steps, self.texts, self.names, truths = {}, {}, {}, []
         for side, axes in self.axes.items():
             self.steps[side] = axes.stairs(np.zeros(30), self.edges, fill=True, alpha=0.75, ec="white", lw=0)
-            axes.axvline(SIGMA, color=TRUTH, ls=":")
+            truths.append(axes.axvline(SIGMA, color=TRUTH, ls=":"))
             axes.text(SIGMA + 0.04, 41.5, "truth", va="top")
             axes.set(xlim=(0, 3), ylim=(0, 42), xticks=(0, 1, 2, 3), yticks=(0, 10, 20, 30, 40), xlabel="estimated σ")
             axes.grid(False)
@@ -183,11 +184,13 @@ class TwoSets(Picture):
             self.texts[side] = axes.text(0.98, 0.86, "", transform=axes.transAxes, ha="right", va="top", linespacing=1.5)
         self.axes["right"].tick_params(labelleft=False)
         self.axes["left"].set_ylabel("samples (percent)")
+        self.moving = [self.bar, self.outside, self.bar_name, self.title, *truths]
+        self.moving += [*self.steps.values(), *self.texts.values(), *self.names.values()]
 
     def draw_strip(self, strip):
         """The outside good at zero and a bar for the range of x."""
         self.bar, = strip.plot([], [], color=RIVAL, lw=9, solid_capstyle="butt")
-        strip.plot(0, 0, "s", color=TRUTH, ms=8)
+        self.outside, = strip.plot(0, 0, "s", color=TRUTH, ms=8)
         strip.text(0, 0.35, "outside good", ha="center")
         self.bar_name = strip.text(0, 0.35, "", ha="center", color=PRODUCT)
         strip.set(xlim=(-2, 4), ylim=(-0.4, 1.1), yticks=[], xlabel="characteristic x")

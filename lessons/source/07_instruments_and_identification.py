@@ -3,7 +3,7 @@
 #
 # **Instruments and identification**
 #
-# *80 minutes, and another 65 for the exercises. You need: econometrics through instrumental variables and GMM; NumPy. From
+# *80 minutes, and another 70 for the exercises. You need: econometrics through instrumental variables and GMM; NumPy. From
 # lesson 01: random tastes and $\sigma$. From lesson 03: instruments, the first-stage F, weights. From lesson 04: the
 # outer loop and its printout.*
 
@@ -15,9 +15,8 @@
 # any car? That is what $\sigma$ is for, and no cost shifter tells it.
 #
 # In most papers the instruments for $\sigma$ are made from the table itself: sums of other products' characteristics,
-# or counts of neighbours. Which of them work, and when? A common answer is: the newer ones, always. You will see an
-# economy in which the newer ones find $\sigma$ and the older ones don't, move it a little, and see the roles
-# exchanged. Then you will ask the winners where they had it from, and one of them will not have looked at rivals.
+# or counts of neighbours. Which of them work, and when? A common answer is: the newer ones, always. You will let them
+# race in two economies that differ in one number. Then you will ask the winners where they had it from.
 
 # %% [markdown]
 # ## What you will be able to do
@@ -27,7 +26,7 @@
 #   (Hausman), cost shifters;
 # - explain why no set is always the best, and what to use when you don't know;
 # - test whether rivals or the assumed shape of mean utility identify $\sigma$;
-# - compute approximately optimal instruments, and say why one round may not do;
+# - compute approximately optimal instruments, and say what a poor first estimate costs;
 # - recognise weak identification in a model with many endogenous regressors: conditional F, profiles, conditioning;
 # - recover mean tastes that fixed effects have absorbed.
 
@@ -254,19 +253,20 @@ def distances(x, markets):
     return d                                                    # (N, N)
 
 # %% tags=["build"]
-def neighbours(x, markets, firms):
-    """(7.2): rivals' sum of squared distances and rivals' count within one sd of them, (N, 2)."""
-    d, rival = distances(x, markets), firms[:, None] != firms
-    return np.column_stack([np.nansum(rival * d**2, 1),
-                            (rival & (abs(d) < np.nanstd(d))).sum(1)])     # (N, 2)
+def squared_distances(x, markets, firms):
+    """(7.2), quadratic: sum of squared distances to rivals' products, (N,)."""
+    rival = firms[:, None] != firms
+    return np.nansum(rival * distances(x, markets)**2, axis=1)  # (N,)
 
 # %%
 quadratic = blpteach.differentiation_instruments(autos, f"0 + {named}", version="quadratic")
 local = blpteach.differentiation_instruments(autos, f"0 + {named}")
 keys = [autos[name].to_numpy() for name in (named, "market_ids", "firm_ids")]
-mine = neighbours(*keys)
-assert np.allclose(mine, np.column_stack([quadratic.iloc[:, 1], local.iloc[:, 1]]))
-pd.DataFrame(mine, columns=["quadratic, rivals", "local, rivals"]).head(3).round(3)
+assert np.allclose(squared_distances(*keys), quadratic.iloc[:, 1])
+quadratic.join(local).head(3).round(3)
+
+# %% [markdown]
+# (The firm's own products come first, then rivals'. The counts you program in Exercise 7.3.) How wide is the neighbourhood?
 
 # %%
 spread = np.nanstd(distances(*keys[:2]))
@@ -275,11 +275,9 @@ assert abs(ratio - np.sqrt(2)) < 0.02
 print(f"sd of distances over sd of {named} within markets: {ratio:.3f}")
 
 # %% [markdown]
-# About $\sqrt 2$: a distance has the variance of two products. Taking the standard deviation of the characteristic
-# itself is a frequent slip, and draws the neighbourhood too small.
-
-# %%
-blpteach.show(blpteach.differentiation_instruments)
+# About $\sqrt 2$: a distance has the variance of two products. The threshold is a convention, not a theorem. PyBLP and this
+# library take the distances'. Who takes the characteristic's own standard deviation draws the neighbourhood smaller, and
+# gets other instruments: say which.
 
 # %% [markdown] minutes=4 ask="A cereal is advertised on national television. What happens to its price in the other cities?"
 # ### Costs, and prices elsewhere
@@ -290,15 +288,13 @@ blpteach.show(blpteach.differentiation_instruments)
 #
 # $$z_{jct} = \frac{1}{C - 1} \sum_{c' \ne c} p_{jc't}, \tag{7.3}$$
 #
-# for product $j$ in city $c$ of $C$ cities at time $t$. The library's function takes columns:
-
-# %%
-blpteach.show(blpteach.other_market_prices)
-
-# %% [markdown]
+# for product $j$ in city $c$ of $C$ cities at time $t$. You program it in Exercise 7.4; until then
+# `blpteach.other_market_prices` does it.
+#
 # It is valid if prices elsewhere move with $j$'s cost and *not* with $j$'s demand here. A national advertising
-# campaign moves demand everywhere, and all prices. Try it: 40 cities, 40 weeks, true slope $-1$. Price is cost plus
-# half of $\xi$ plus noise. `national` is the share of the variance of $\xi$ that all cities have in common.
+# campaign moves demand everywhere, and all prices. Try it: 40 cities, 40 weeks, demand $y = -p + \xi$. The price is cost,
+# which all cities share, plus $\xi/2$, plus noise. `national` is the share of the variance of $\xi$ that all cities have in
+# common.
 #
 # **Before you run the next cells:** can the instrument do worse than least squares, which uses none? At which share?
 
@@ -330,8 +326,9 @@ assert np.allclose(hausman.iloc[:, 1], -0.655, atol=0.01)
 # %% [markdown]
 # With local demand shocks the instrument finds $-1$. With shocks that are all national it is worse than no instrument,
 # for it keeps the part of price that moves with $\xi$ and averages away the noise. (Exercise 7.5 finds the share from
-# which on.) No F statistic shows this. Nevo defends the instrument for cereals with a long argument about how
-# advertising is decided. That argument is the instrument.
+# which on.) No F statistic shows this. Nevo (2001) says what would break it, a national demand shock or advertising
+# coordinated over a region, why he thinks that small for cereals, and what cost proxies by city give instead. That
+# argument is the instrument.
 #
 # And relevance? Try it on the cereals' two quarters:
 
@@ -345,7 +342,8 @@ print(f"F {F_hausman:.2f}, price coefficient {by_hausman.beta[0]:.1f} "
       f"({by_hausman.beta_se[0]:.1f})")
 
 # %% [markdown]
-# Net of product effects, an average over 46 cities has about two values a product, one a quarter. That is too little
+# Net of product effects, an average over 46 cities has little more than two values a product, one a quarter. (What more
+# it has is mechanical: leaving out a dear city lowers the average.) That is too little
 # to work with. Nevo had 20 quarters, and the 20 instruments that come with these tables are richer than this one.
 
 # %% [markdown] minutes=5 ask="Eight moments, five parameters. Is sigma identified?"
@@ -360,7 +358,7 @@ print(f"F {F_hausman:.2f}, price coefficient {by_hausman.beta[0]:.1f} "
 
 # %% tags=["parameters"]
 here = 0.0
-on_a_grid = np.linspace(0, 3, 51)
+on_a_grid = np.linspace(0, 3, 151)
 
 # %%
 products, agents = economy(here)
@@ -392,7 +390,7 @@ pd.DataFrame(rows, ["moments M", "parameters K1 + P", "sigma", "standard error"]
 # How much do the data say? Lesson 03 drew the objective. Do it for $\sigma$: fix it at a value, estimate all else
 # anew,
 #
-# $$q_k(v) = \min_{\theta:\; \theta_k = v} q(\theta). \tag{7.6}$$
+# $$q_k(v) = \min_{\theta:\; \theta_k = v} q(\theta). \tag{7.4}$$
 #
 # That is the **profile** of the objective. With efficient weights $q_k(v) - q(\hat\theta)$ is, at the true value and in
 # large samples, $\chi^2$ with one degree of freedom, if the parameter is well identified. So values where it exceeds
@@ -408,8 +406,8 @@ picture
 
 # %%
 kept = {name: on_a_grid[rise <= 3.84] for name, rise in along.items()}
-assert np.allclose(kept["costs only"][[0, -1]], [0, 2.46])
-assert np.allclose(kept["costs and distances"][[0, -1]], [0.84, 1.14])
+assert np.allclose(kept["costs only"][[0, -1]], [0, 2.50], atol=0.021)
+assert np.allclose(kept["costs and distances"][[0, -1]], [0.82, 1.14], atol=0.021)
 print({name: f"{values[0]:.2f} to {values[-1]:.2f}" for name, values in kept.items()})
 
 # %% [markdown]
@@ -439,6 +437,9 @@ F_costs[["F", "conditional_F"]].round(1)
 # One sample proves nothing. Take 80 samples of 20 markets from the economy, and estimate $\sigma$ in each, twice: by sums (7.1), and
 # by squared distances (7.2), both beside the two cost shifters, among values from 0 to 3. First with $x$ between $-1.5$
 # and $1.5$. (Seed 0. Each race takes two or three seconds.)
+#
+# Each histogram comes with its median bias, the width of the middle half of the estimates, the share of estimates at an
+# end of the range, and the median conditional F of $\sigma$ at its true value.
 #
 # **Before you run the next cell:** which histogram will be narrower?
 
@@ -621,30 +622,30 @@ assert np.allclose(found_se, [0.071, 0.087, 0.442, 0.110, 0.112], atol=2e-3)
 # > have 0.11 with $x^2$ and without. There it came from rivals.
 #
 # So around zero neither set had an easy task: how much rivals attract varies little there. And a straight line is an
-# exclusion like any other. (7.4), which comes next, makes full use of it. In a paper, put the squares in and say what
+# exclusion like any other. (7.5), which comes next, makes full use of it. In a paper, put the squares in and say what
 # remains.
 
 # %% [markdown] minutes=5 ask="If the ideal instrument is the derivative of xi itself, why can't we use that derivative?"
 # ### The best instruments, nearly
 #
-# There is a way to have the best of all sets in one column. Chamberlain (1987) showed which functions of the exogenous
-# data give the smallest variance, if that of $\xi$ is the same everywhere: the *expected* derivatives of $\xi$ in the
-# parameters,
+# There is a way to have the best of all sets in one column. If $\mathrm{E}[\xi \mid \text{exogenous data}] = 0$, every function of the exogenous data is a valid instrument. Chamberlain (1987)
+# showed which ones give the smallest asymptotic variance: the *expected* derivatives of $\xi$ in the parameters, over the
+# conditional variance of $\xi$,
 #
-# $$z_{jt} = \mathrm{E}\Big[\frac{\partial \xi_{jt}}{\partial \theta}\,\Big|\,\text{exogenous data}\Big] \Big/ \mathrm{var}(\xi). \tag{7.4}$$
+# $$z_{jt} = \mathrm{E}\Big[\frac{\partial \xi_{jt}}{\partial \theta}\,\Big|\,\text{exogenous data}\Big] \Big/ \mathrm{var}(\xi_{jt}). \tag{7.5}$$
 #
 # That is the ideal first stage: not some columns that may predict $\partial\delta/\partial\sigma$, but its expectation. The derivative
-# itself won't do, since it contains $\xi$. The expectation needs an estimate of $\theta$ first. And one
-# shortcut: in place of averaging over $\xi$, put $\xi = 0$ and prices at their expected values. (With a cost equation
-# there is a column for each equation, and the variance becomes a covariance matrix.)
+# itself won't do, since it contains $\xi$. The expectation needs values of $\theta$: take a first estimate. And one
+# shortcut: in place of averaging over $\xi$, put $\xi = 0$ and prices at their expected values. Hence *approximately* optimal.
+# (The variance is taken as the same for all products, so that dividing by it changes units only. With a cost equation there
+# is a column for each equation, and the variance becomes a covariance matrix.)
 #
-# In code: expected prices (the fitted values of the first stage), and then market by market mean utility there without
-# $\xi$, the choices that go with it, and the derivative of lesson 02. Its last arguments say which element of $\Sigma$:
-# row 0, column 1.
+# In code: fitted prices of the first stage into $X_1$; then, block by block, mean utility $x_1'\hat\beta$ without $\xi$, the choice
+# probabilities and buyers that go with it, and lesson 02's `delta_jacobian`.
 
 # %% tags=["build"]
 def expected_slopes(estimates):
-    """(7.4): d delta / d sigma at xi = 0 and expected prices, over var(xi), (N,)."""
+    """(7.5): d delta / d sigma at xi = 0 and expected prices, over var(xi), (N,)."""
     problem, found = estimates.problem, np.empty(estimates.problem.N)
     X1 = problem.X1.copy()
     X1[:, 1] = problem.Z @ np.linalg.lstsq(problem.Z, problem.prices, rcond=None)[0]
@@ -657,6 +658,7 @@ def expected_slopes(estimates):
 
 # %% tags=["parameters"]
 shifted = 1.5
+made_at = [0.05, 0.5, 1.0, 2.0]
 
 # %%
 products, agents = economy(shifted)
@@ -671,47 +673,87 @@ best.demand.head(3).round(3)
 # excluded instruments. There are now as many moments as parameters.
 #
 # **Before you run the next cells:** the first estimate came from instruments that are weak here. What will the
-# objective be, and will the standard error fall?
+# objective be, and what the standard error?
 
 # %%
 second = best.problem.estimate(first.sigma)
 rows = {name: [e.sigma[0, 1], e.sigma_se[0, 1], e.problem.M, round(e.objective, 9)]
         for name, e in {"quadratic": first, "optimal": second}.items()}
-pd.DataFrame(rows, ["sigma", "standard error", "moments", "objective"]).T.round(3)
-
-# %%
 assert np.allclose(rows["quadratic"][:2], [1.188, 0.313], atol=2e-3) and second.objective < 1e-12
 assert np.allclose(rows["optimal"][:2], [1.047, 0.0839], atol=2e-3)
+pd.DataFrame(rows, ["sigma", "standard error", "moments", "objective"]).T.round(3)
 
 # %% [markdown]
 # The objective is zero: with five moments and five parameters all moments can vanish. Nothing is left to test, so
-# compute $J$ before this step. The standard error is nearly four times as small. The model is the same, the data are the same.
+# compute $J$ before this step. The standard error is about a quarter of what it was. The model is the same, the data are the same.
 #
-# How good must the first estimate be? Take the worst case: sums, around zero. The truth is 1.
-#
-# **Before you run the next cells:** what will one round give, and what its standard error?
+# How good must the first estimate be? Take the worst case: sums, around zero.
 
 # %%
 products, agents = economy(0.0)
-poor = model(products.join(by_sums), agents, list(by_sums))
-chain = [poor.estimate(start)]
-for _ in range(3):
-    chain.append(chain[-1].optimal_instruments().problem.estimate(chain[-1].sigma))
-
-# %%
-steps = pd.DataFrame([[abs(e.sigma[0, 1]), e.sigma_se[0, 1]] for e in chain],
-                     columns=["|sigma|", "standard error"])
-steps.rename_axis("rounds of (7.4)").round(3)
-
-# %%
-assert np.allclose(steps["|sigma|"], [0.137, 0.745, 0.900, 0.908], atol=3e-3)
-assert steps.iloc[0, 1] > 5 and np.allclose(steps.iloc[1:, 1], [0.082, 0.069, 0.069], atol=1e-3)
+only_sums = blpteach.blp_instruments(products, "0 + x")
+poor = model(products.join(only_sums), agents, list(only_sums))
+weak = poor.estimate(start)
+assert np.allclose([weak.sigma[0, 1], weak.sigma_se[0, 1]], [-0.137, 8.15], atol=0.02)
+print(f"sigma {weak.sigma[0, 1]:.3f}, standard error {weak.sigma_se[0, 1]:.1f}")
 
 # %% [markdown]
-# The first estimate knows nothing: a standard error of 8. One round later the truth is three standard errors of 0.08
-# away, and the next round moves the estimate by two of them. Functions of exogenous data are *valid* instruments
-# wherever they are made. But these were made at an estimate that is anywhere, and that was computed from the same
-# $\xi$. Their standard error knows of neither. Repeat until nothing moves, or begin with instruments that work.
+# This estimate knows nothing. But what (7.5) needs is *a value*, not a good one. Make the instruments at four values of
+# $\sigma$, right and wrong ones, estimate with each, and once more with instruments made at the new estimate. The truth is 1.
+#
+# **Before you run the next cells:** what do instruments made at a wrong $\sigma$ cost: bias, or precision?
+
+# %%
+def round_from(here, begin=0.5):
+    """Estimates with optimal instruments made at `here`; the search begins at sigma = begin."""
+    return here.optimal_instruments().problem.estimate([[0, begin, 0]])
+
+# %%
+rounds = {}
+for value in made_at:
+    once = round_from(poor.evaluate([[0, value, 0]]))
+    pair = [once, round_from(once)]
+    rounds[value] = [x for e in pair for x in (e.sigma[0, 1], e.sigma_se[0, 1])]
+
+# %%
+rounds = pd.DataFrame(rounds, ["sigma", "se", "sigma, second round", "se, second round"]).T
+assert np.allclose(rounds["sigma"], [0.867, 0.953, 0.965, 0.970], atol=3e-3)
+assert np.allclose(rounds.iloc[[0, 2], 1], [0.125, 0.066], atol=1e-3)
+assert np.allclose(rounds.iloc[:, 2:], [0.963, 0.066], atol=2e-3)
+rounds.rename_axis("instruments made at sigma =").round(3)
+
+# %% [markdown]
+# Precision. At any fixed value (7.5) is a function of exogenous data, hence valid. Far from the truth it is no longer
+# the *best* function: the standard error is up to nearly twice as large, and says so. The second round repairs it. (At an estimate
+# the value depends on the sample, which matters little in large ones.)
+#
+# So let the computer go on from where it stands, at $-0.137$.
+#
+# **Before you run the next cell:** tastes $\sigma\nu_i$ with normal $\nu_i$ are the same for $\sigma$ and $-\sigma$. Where can
+# five moments in five parameters be zero?
+
+# %%
+ends = {begin: round_from(weak, begin) for begin in (round(weak.sigma[0, 1], 3), 0.5)}
+roots = {begin: [e.sigma[0, 1], e.sigma_se[0, 1], abs(round(e.objective, 9))]
+         for begin, e in ends.items()}
+assert np.allclose(list(roots.values()), [[-0.745, 0.082, 0], [1.021, 0.0955, 0]], atol=2e-3)
+pd.DataFrame(roots, ["sigma", "standard error", "objective"]).T.rename_axis("search from").round(3)
+
+# %%
+after = ends[min(ends)]                                         # the negative root
+for _ in range(2):
+    after = round_from(after, after.sigma[0, 1])
+assert abs(after.sigma[0, 1] - -0.908) < 3e-3
+print(f"two rounds later: {after.sigma[0, 1]:.3f} ({after.sigma_se[0, 1]:.3f})")
+
+# %% [markdown]
+# Two roots, and the objective is zero at both. With infinitely many types they would be mirror images. With 20 types, which
+# don't lie symmetrically, the mirror image is a slightly wrong model: $0.745$ is three of its standard errors from 1, and
+# further rounds stay on that side. No test tells, for nothing is left to test.
+#
+# > **A common error.** "The objective is zero, so this is the minimum." A model with as many moments as parameters has
+# > objective zero at *every* root. Start from several values, and say which sign you mean. (PyBLP keeps $\sigma \ge 0$ by
+# > default, where its search can.)
 
 # %% [markdown] minutes=5 ask="First-stage F of price in the cereals: 2790. Is the price coefficient well identified?"
 # ### Weak in company
@@ -721,7 +763,7 @@ assert steps.iloc[0, 1] > 5 and np.allclose(steps.iloc[1:, 1], [0.082, 0.069, 0.
 # columns net of the exogenous ones. Regress column $y_k$ on the other endogenous columns $Y$ by 2SLS, which leaves
 # $e$. Then ask how much the $m$ excluded instruments explain of $e$:
 #
-# $$F_k = \frac{e'P_Z\,e \,/\, (m - n + 1)}{e'(I - P_Z)\,e \,/\, df}, \qquad e = y_k - Y\,b_{\text{2SLS}}, \tag{7.5}$$
+# $$F_k = \frac{e'P_Z\,e \,/\, (m - n + 1)}{e'(I - P_Z)\,e \,/\, df}, \qquad e = y_k - Y\,b_{\text{2SLS}}, \tag{7.6}$$
 #
 # where $n$ counts endogenous regressors, $P_Z$ projects on the instruments, and $df$ are the residual degrees of freedom. The 2SLS regression uses up $n - 1$ of the
 # instruments. (The library has a robust version too, and takes it by default.) You write it yourself in Exercise 7.6.
@@ -765,7 +807,7 @@ assert np.allclose([costs_only.beta[1], costs_only.beta_se[1]], [-1.946, 0.120],
 print(f"costs only: price coefficient {costs_only.beta[1]:.2f} ({costs_only.beta_se[1]:.2f})")
 
 # %% [markdown]
-# Two more instruments on the dashboard. The **singular values** of the Jacobian of the moments, $W^{1/2}G$ with columns scaled to
+# Two more dials to read. The **singular values** of the Jacobian of the moments, $W^{1/2}G$ with columns scaled to
 # length one, say whether a combination of parameters leaves the moments unmoved; the **condition** is the largest over
 # the smallest. And the profile shows what a standard error hides.
 
@@ -796,15 +838,13 @@ assert np.allclose(ends["beta[prices]"].iloc[[0, 2]], [-92.6, -46.7], atol=0.1)
 ends.round(2)
 
 # %% [markdown]
-# (The steps are small because each search begins where its neighbour ended, and a long step off the valley can end
-# elsewhere.) Zero is far above the mark. All from $-60$ to $-15$ is below it, and with it price coefficients from $-93$
+# Zero is far above the mark. All from $-60$ to $-15$ is below it, and with it price coefficients from $-93$
 # to $-47$.
 #
 # The condition number is no F: it takes the sample's derivatives as if they were expected ones. In the economy around
 # zero, sums have a condition of 72, which looks harmless, and a conditional F below one.
 
 # %%
-weak = poor.estimate(start)
 weak_F = conditional_F(weak).loc["sigma[x, nodes1]", "conditional_F"]
 assert abs(weak.condition - 72.2) < 1 and weak_F < 1
 print(f"sums around zero: condition {weak.condition:.0f}, conditional F of sigma {weak_F:.2f}")
@@ -812,7 +852,7 @@ print(f"sums around zero: condition {weak.condition:.0f}, conditional F of sigma
 # %% [markdown]
 # What to do when identification is weak?
 #
-# 1. *Find the variation.* Better instruments from the same table (7.2), (7.4); more markets; cost data; second choices of consumers.
+# 1. *Find the variation.* Better instruments from the same table (7.2), (7.5); more markets; cost data; second choices of consumers.
 # 2. *Add equations.* The pricing equations of supply (lesson 09).
 # 3. *Ask for less.* Drop what can't be told apart. Without income squared times price the condition falls to 25, the price coefficient to $-32.0$ (2.3).
 # 4. *Report what is determined*, such as elasticities, and show the profile for what isn't.
@@ -822,20 +862,24 @@ pi = begin["pi"].copy()
 pi[1, 1] = 0
 simpler = problem.estimate(begin["sigma"], pi)
 by_optimal = estimates.optimal_instruments().problem.estimate(estimates.sigma, estimates.pi)
+again = by_optimal.optimal_instruments().problem.estimate(by_optimal.sigma, by_optimal.pi)
 
 # %%
-three = {"all 13": estimates, "without income squared": simpler, "all 13, optimal": by_optimal}
-rows = {name: [e.beta[0], e.beta_se[0], e.condition] for name, e in three.items()}
+four = {"all 13": estimates, "without income squared": simpler,
+        "all 13, optimal": by_optimal, "all 13, second round": again}
+rows = {name: [e.beta[0], e.beta_se[0], e.condition] for name, e in four.items()}
 assert np.allclose(rows["without income squared"], [-32.02, 2.30, 25.5], atol=0.1)
 assert np.allclose(rows["all 13, optimal"][:2], [-31.40, 4.53], atol=0.05)
+assert np.allclose(rows["all 13, second round"][:2], [-32.28, 2.73], atol=0.05)
 pd.DataFrame(rows, ["price coefficient", "standard error", "condition"]).T.round(2)
 
 # %% [markdown]
 # The second row is precise because zero was imposed, and the profile speaks against zero. Asking for less has a price:
 # say so.
 #
-# The last row has all 13 parameters and one round of optimal instruments: $-31.4$ (4.5). Two Nevos have become three.
-# The data are artificial, so there is nothing to be right about. On real data such a table would be the finding.
+# The last rows have all 13 parameters and optimal instruments: $-31.4$ (4.5) after one round, $-32.3$ (2.7) after two.
+# Lesson 04's two Nevos have become three. The data are artificial and their truth isn't published, so nobody can say
+# which is right. On real data such a table would be the finding.
 
 # %% [markdown] minutes=3 ask="Product effects absorb sugar. How do you get the mean taste for sugar back?"
 # ### Tastes inside fixed effects
@@ -923,7 +967,7 @@ assert np.isclose(valley.loc[0, "objective"], simpler.objective, rtol=1e-6)
 print(f"{valley.loc[0, 'objective']:.4f} {simpler.objective:.4f}")
 
 # %% [markdown]
-# With one endogenous regressor nothing is to be conditioned on, and (7.5) is the F of lesson 03. There it was 47.9 with
+# With one endogenous regressor nothing is to be conditioned on, and (7.6) is the F of lesson 03. There it was 47.9 with
 # unadjusted errors, and 15.9 clustered. (The library's clustered F has a small-sample factor that lesson 03 left out.)
 
 # %%
@@ -1076,9 +1120,9 @@ assert blpteach.check("7.2", counts)
 blpteach.check("7.2", counts)
 
 # %% [markdown]
-# ### Exercise 7.3 · 10 minutes · easy
+# ### Exercise 7.3 · 15 minutes · medium
 #
-# The lesson counted rivals nearby. Now for the own firm too: write local differentiation instruments (7.2) for one characteristic. The function gets `x` (N,), `market_ids` (N,) and
+# Write local differentiation instruments (7.2) for one characteristic. The function gets `x` (N,), `market_ids` (N,) and
 # `firm_ids` (N,), all arrays, and returns an array of shape (N, 2): how many of the firm's *other* products, and how many of rivals',
 # lie within one standard deviation of the distances, in the same market. The standard deviation is the one of this lesson, over
 # all ordered pairs of different products of one market, all markets together (`np.std`, or the root of the mean square).
@@ -1096,6 +1140,9 @@ def near(x, market_ids, firm_ids):
 
 assert np.allclose(near(*keys), local)
 assert blpteach.check("7.3", near)
+
+# %% tags=["solution"]
+blpteach.show(blpteach.differentiation_instruments)
 
 # %% tags=["check"]
 blpteach.check("7.3", near)
@@ -1120,6 +1167,9 @@ def prices_elsewhere(prices, product_ids, city_ids, quarter):
 keys = [cereal[name].to_numpy() for name in ("prices", "product_ids", "city_ids", "quarter")]
 assert np.allclose(prices_elsewhere(*keys), elsewhere)
 assert blpteach.check("7.4", prices_elsewhere)
+
+# %% tags=["solution"]
+blpteach.show(blpteach.other_market_prices)
 
 # %% tags=["check"]
 blpteach.check("7.4", prices_elsewhere)
@@ -1158,7 +1208,7 @@ blpteach.check("7.5", hausman_limit)
 # %% [markdown]
 # ### Exercise 7.6 · 20 minutes · hard
 #
-# Write the conditional F (7.5) of one endogenous regressor, with unadjusted errors. The function gets `y` (N,), `others` (N, n - 1), `Z` (N, m), all
+# Write the conditional F (7.6) of one endogenous regressor, with unadjusted errors. The function gets `y` (N,), `others` (N, n - 1), `Z` (N, m), all
 # net of the exogenous columns, and `df`, the residual degrees of freedom. It returns one number.
 
 # %% tags=["exercise"]
@@ -1254,16 +1304,18 @@ else:
 #
 # - Berry, S., Levinsohn, J., and Pakes, A. (1995). Automobile prices in market equilibrium. *Econometrica* 63(4),
 #   841-890. Sums of characteristics, and why.
-# - Gandhi, A., and Houde, J.-F. (2020). Measuring substitution patterns in differentiated-products industries. NBER
+# - Gandhi, A., and Houde, J.-F. (2019). Measuring substitution patterns in differentiated-products industries. NBER
 #   Working Paper 26375. Differentiation instruments.
 # - Reynaert, M., and Verboven, F. (2014). Improving the performance of random coefficients demand models: the role of
-#   optimal instruments. *Journal of Econometrics* 179(1), 83-98. How much (7.4) gains.
+#   optimal instruments. *Journal of Econometrics* 179(1), 83-98. How much (7.5) gains.
 # - Berry, S., and Haile, P. (2014). Identification in differentiated products markets using market level data.
 #   *Econometrica* 82(5), 1749-1797. What variation identifies demand without functional forms.
 # - Sanderson, E., and Windmeijer, F. (2016). A weak instrument F-test in linear IV models with multiple endogenous
 #   variables. *Journal of Econometrics* 190(2), 212-221. The conditional F.
 # - Salanié, B., and Wolak, F. (2019). Fast, "robust", and approximately correct: estimating mixed demand systems. NBER
 #   Working Paper 25726. $\sigma^2$ as a slope.
+# - Stock, J., and Wright, J. (2000). GMM with weak identification. *Econometrica* 68(5), 1055-1096. What profiles and standard
+#   errors are worth when instruments are weak.
 # - Conlon, C., and Gortmaker, J. (2020). Best practices for differentiated products demand estimation with PyBLP.
 #   *RAND Journal of Economics* 51(4), 1108-1161. Instruments in practice, with Monte Carlo experiments.
 #
