@@ -185,6 +185,7 @@ def profile(estimates, parameter, values):
     The weighting matrix stays that of the estimates, so the objective at the estimate is `estimates.objective`. With efficient
     weights, as in two-step GMM, `q(value) - q(estimate)` is chi-square with one degree of freedom at the true value: the values
     where it is at most 3.84 are a 95 percent interval. It needn't be symmetric, and transforming the parameter doesn't change it.
+    That is an asymptotic result for identified parameters: where the objective is flat, take it as a warning.
 
     Parameters
     ----------

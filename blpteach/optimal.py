@@ -27,6 +27,8 @@ class OptimalInstruments:
         Expected prices, and shares at these prices when xi is zero.
     problem : Problem
         The estimates' problem with these instruments in place of its own: as many moments as parameters without a supply side.
+        The objective is then zero at every root of the moments, and there may be several, such as one of either sign of sigma:
+        search from several starting values.
     """
     demand: pd.DataFrame
     supply: pd.DataFrame
