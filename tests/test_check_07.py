@@ -39,6 +39,7 @@ def test_sums_over_the_others(market):
                          ([own, here["hpwt"].sum()], "this one included"),
                          ([products[years]["hpwt"].sum() - car["hpwt"], products[~years]["hpwt"].sum()], "over all years"),
                          (blpteach.blp_instruments(products, "0 + hpwt").loc[products["shares"].idxmax()], "of all years. Take"),
+                         ([here[here["firm_ids"] == car["firm_ids"]]["space"].sum() - car["space"], rest["space"].sum()], "sums of `space`"),
                          ([own / (len(mine) - 1), rest["hpwt"].mean()], "These are averages"), ([len(mine) - 1, len(rest)], "counts of cars"),
                          (own, "expected shape (2,)")):
         says("7.1", answer, text)
@@ -76,6 +77,8 @@ def quadratic(x, market_ids, firm_ids):
 @pytest.mark.parametrize("options, text", [
     ({"spread": lambda x, t: x.std()}, "standard deviation of x itself"), ({"itself": True}, "its own neighbour"),
     ({"absolute": False}, "absolute value is missing"), ({"within": False}, "Products of other markets"),
+    ({"spread": lambda x, t: np.std([abs(x[j] - x[l]) for j in range(len(x)) for l in range(len(x)) if j != l and t[j] == t[l]])}, "*absolute* distances"),
+    ({"spread": lambda x, t: np.mean([(x[j] - x[l]) ** 2 for j in range(len(x)) for l in range(len(x)) if j != l and t[j] == t[l]])}, "the variance of the distances"),
     ({"spread": lambda x, t: np.std(x - pd.Series(x).groupby(t).transform("mean"))}, "standard deviation of x within markets"),
     ({"spread": lambda x, t: np.std([a - b for a, s in zip(x, t) for b, r in zip(x, t) if s == r])}, "each product to itself"),
     ({"spread": lambda x, t: np.std(np.subtract.outer(x, x)[~np.eye(len(x), dtype=bool)])}, "those of different markets included")])
@@ -128,6 +131,10 @@ def test_prices_elsewhere():
         return [np.mean([p[l] for l in range(len(p)) if j[l] == j[k] and l != k]) for k in range(len(p))]
     says("7.4", all_but_this_row, "Only the row itself is left out")
 
+    def over_all_cities(p, j, c, q):
+        return [sum(p[l] for l in range(len(p)) if (j[l], q[l]) == (j[k], q[k]) and c[l] != c[k]) / (len(set(c)) - 1) for k in range(len(p))]
+    says("7.4", over_all_cities, "all cities in the data, less one")
+
 
 @pytest.mark.parametrize("answer, text", [
     (lambda s, a: -1 + a / (1 + a**2 + 0.25), "limit of least squares"), (lambda s, a: -1 - a * s / (1 + a**2 * s), "sign of the bias"),
@@ -160,7 +167,7 @@ def conditional(y, others, Z, df, instruments=None, b=None, e=None, denominator=
 
 
 @pytest.mark.parametrize("options, text", [
-    ({"instruments": 3}, "divided by all m instruments"), ({"instruments": 1}, "divided by m - n."),
+    ({"instruments": 3}, "divided by all m instruments"), ({"instruments": 1}, "divided by m - n, or"),
     ({"b": lambda y, others, P: np.linalg.inv(others.T @ others) @ others.T @ y}, "by least squares"), ({"denominator": lambda e: e @ e}, "has all of e"),
     ({"e": lambda y, others, P, b: y - P @ others @ b}, "with *fitted* others"), ({"b": lambda y, others, P: np.zeros(1), "instruments": 3}, "ordinary first-stage F")])
 def test_wrong_conditional_F(options, text):
@@ -173,4 +180,5 @@ def test_conditional_F():
     assert blpteach.check("7.6", lambda y, others, Z, df: conditional(y, others, Z, df))
     assert blpteach.check("7.6", lambda y, others, Z, df: np.array([conditional(y, others, Z, df)]))
     says("7.6", lambda y, others, Z, df: conditional(y, others, Z, df) / df, "not divided by its degrees of freedom")
+    says("7.6", lambda y, others, Z, df: conditional(y, others, Z, len(y)), "by the number of rows")
     says("7.6", lambda y, others, Z: 1.0, "it will be called with (y, others, Z, df)")

@@ -169,6 +169,12 @@ def divided_by_all(prices, product_ids, city_ids, quarter):
     return (here & (city_ids[:, None] != city_ids)) @ prices / here.sum(1)
 
 
+def divided_by_cities(prices, product_ids, city_ids, quarter):
+    """The sum over others divided by C - 1, products missing somewhere or not."""
+    here = (product_ids[:, None] == product_ids) & (quarter[:, None] == quarter)
+    return (here & (city_ids[:, None] != city_ids)) @ prices / (len(np.unique(city_ids)) - 1)
+
+
 # 7.5 The limit of Hausman's instrument
 
 def small_numbers(rng):
@@ -272,6 +278,7 @@ EXERCISES = {
          Mistake("These sums run over all years. A market is one year: only cars of 1990 compete with this one.", lambda: two_sums(one_market=True)),
          Mistake("This is the car with the largest share of all years. Take that of 1990.", of_all_years),
          Mistake("These are averages. BLP's are sums: how many others there are is part of what they say.", averages),
+         Mistake("These are sums of `space`. Sum `hpwt`.", lambda: two_sums("space")),
          Mistake("These are counts of cars. Sum their `hpwt`.", lambda: two_sums("I(1 + 0 * hpwt)"))),
         ("Take the rows with `market_ids == 1990` first. Then compare `firm_ids` with that of the car.",
          "The first is the firm's sum less the car's own `hpwt`; the second the sum over rows whose `firm_ids` differ."),
@@ -305,6 +312,9 @@ EXERCISES = {
                  near_by(lambda x, market_ids, d, pair: x.std())),
          Mistake("The neighbourhood is one standard deviation of x within markets. It is to be that of the *distances*, larger by about the root of two.",
                  near_by(lambda x, market_ids, d, pair: np.sqrt(np.mean([(x[k] - x[market_ids == t].mean()) ** 2 for k, t in enumerate(market_ids)])))),
+         Mistake("This is the standard deviation of the *absolute* distances. Take that of the signed ones, whose mean is zero.",
+                 near_by(lambda x, market_ids, d, pair: abs(d[pair]).std())),
+         Mistake("The threshold is the variance of the distances. Take its root.", near_by(lambda x, market_ids, d, pair: d[pair].var())),
          Mistake("A product counts as its own neighbour, at distance zero. Leave it out.", counts_itself),
          Mistake("The second column counts all neighbours. Those of the own firm are no rivals.", all_with_own),
          Mistake("Each market has a standard deviation of its own here. Pool the pairs of all markets: then a crowded market counts as crowded.", near_by(each_market)),
@@ -331,6 +341,8 @@ EXERCISES = {
                  averaged_over(lambda product, city, quarter: product & ~(city & quarter))),
          Mistake("These are sums. Where a product stands in fewer cities its sum is smaller, with the same prices: divide by how many there are.",
                  averaged_over(lambda product, city, quarter: product & quarter & ~city, divide=False)),
+         Mistake("The sum is divided by the number of all cities in the data, less one. Where a product is missing in a city, fewer are in the sum.",
+                 divided_by_cities),
          Mistake("The sum is divided by the number of all cities that sell the product. One of them, the own one, is not in the sum.", divided_by_all),
          Mistake("These are the prices of the product's *own* city in the other quarter. Other cities in the same quarter are asked for.",
                  averaged_over(lambda product, city, quarter: product & city & ~quarter))),
@@ -367,12 +379,14 @@ EXERCISES = {
         F_given_others,
         (Mistake("This is the ordinary first-stage F. It does not ask whether the instruments can tell y from the others.", F_alone),
          Mistake("The explained sum of squares is divided by all m instruments. 2SLS used up one for each of the others: m - n + 1 are left.", divided_by_m),
-         Mistake("The explained sum of squares is divided by m - n. There are n - 1 others, so m - n + 1 instruments are left.", one_too_many),
+         Mistake("The explained sum of squares is divided by m - n, or not at all. There are n - 1 others, so m - n + 1 instruments are left.", one_too_many),
          Mistake("y is regressed on the others by least squares. It takes 2SLS: they are endogenous too.", by_least_squares),
          Mistake("e is what the second-stage regression leaves, with *fitted* others. The b is right, but e is `y - others @ b` with the others themselves.",
                  second_stage_residual),
          Mistake("The denominator has all of e. It is to have what the instruments leave of e unexplained.", all_of_e),
-         Mistake("The unexplained sum of squares is not divided by its degrees of freedom.", without_df)),
+         Mistake("The unexplained sum of squares is not divided by its degrees of freedom.", without_df),
+         Mistake("The denominator is divided by the number of rows. Take `df`: instruments and exogenous columns have been spent.",
+                 lambda y, others, Z, df: F_given_others(y, others, Z, df) / df * len(y))),
         ("Three regressions: the others on Z, y on their fitted values, and what is left of y on Z again.",
          "With `e = y - others @ b`: fitted values `f` of e on Z; then `(f @ f / (m - n + 1)) / ((e - f) @ (e - f) / df)`, where m - n + 1 is `Z.shape[1] - others.shape[1]`."),
         "A large F for each and a small one given the others: that is what weak identification looks like with several parameters.",

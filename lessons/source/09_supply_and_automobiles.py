@@ -714,7 +714,8 @@ Race(paths, estimates.objective)
 
 # %% [markdown]
 # `Problem.estimate` takes quasi-Newton where there is a supply side, and Gauss-Newton where there is none. That is a rule of
-# thumb. Where demand alone fits badly, as with these cars, Gauss-Newton creeps as well.
+# thumb. Where demand alone fits badly, as with these cars, Gauss-Newton creeps as well. When it has crept for long enough,
+# quasi-Newton goes on from its lowest point.
 
 # %% [markdown] minutes=5 ask="Which would you expect to reproduce exactly: a regression, an IV estimate, or a full structural model?"
 # ### A scoreboard
