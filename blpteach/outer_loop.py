@@ -237,7 +237,7 @@ def quasi_newton(objective, start, **options):
     objective : Objective
     start : array (P,)
     options
-        Of SciPy's BFGS. Without any it begins again, with a smaller tolerance, where the first end is no minimum by (4.7).
+        Of SciPy's BFGS.
 
     Returns
     -------
@@ -258,17 +258,9 @@ def quasi_newton(objective, start, **options):
     if objective.scale is None:
         _, d, Vt = np.linalg.svd(objective.jacobian(start), full_matrices=False)
         objective.scale = Vt.T / np.where(d > 1e-8 * d[0], np.sqrt(2) * d, 1)            # (P, P)  there 2 R'R is the identity
-    theta2, message = bfgs(objective, start, **{"gtol": 1e-4, **options})
-    if not options and objective.at(theta2).usable and not is_minimum(objective, theta2):
-        theta2, message = bfgs(objective, theta2, gtol=1e-6)    # in the units of the curvature found, a flat direction counts
-    return theta2, message
-
-
-def bfgs(objective, start, **options):
-    """SciPy's BFGS in the units of `objective.scale`, which then is brought up to date with the curvature found."""
     scale = objective.scale
     found = minimize(lambda z: objective.value(start + scale @ z), np.zeros(len(start)), method="BFGS",
-                     jac=lambda z: scale.T @ objective.gradient(start + scale @ z), options={"c2": 0.5, **options})
+                     jac=lambda z: scale.T @ objective.gradient(start + scale @ z), options={"gtol": 1e-4, "c2": 0.5, **options})
     objective.scale = scale @ np.linalg.cholesky((found.hess_inv + found.hess_inv.T) / 2)
     return start + scale @ found.x, str(found.message)
 
@@ -285,12 +277,6 @@ def minimize_by(method):
         found = minimize(objective.value, start, jac=jac, method=method, options=options)
         return found.x, str(found.message)
     return search
-
-
-def is_minimum(objective, theta2):
-    """Whether one more Gauss-Newton step promises next to nothing."""
-    here = objective.at(theta2)
-    return promised_improvement(here.r, here.R) <= 1e-8 * (1 + here.r @ here.r)
 
 
 def promised_improvement(r, R):

@@ -61,7 +61,7 @@ def test_where_the_best_minimum_has_large_residuals_bfgs_goes_on():
         problem = Problem(whole.products, **arguments)
     estimates = problem.estimate(start["sigma"], start["pi"], steps=2, progress=False)
     assert estimates.converged and estimates.evaluations < 400 and "BFGS went on" in repr(estimates)
-    other = problem.estimate(start["sigma"], start["pi"], steps=2, progress=False, method="quasi-newton")
+    other = problem.estimate(start["sigma"], start["pi"], steps=2, progress=False, method="quasi-newton", options={"gtol": 1e-6})
     assert other.converged and estimates.objective == pytest.approx(other.objective, rel=1e-6)
 
 
