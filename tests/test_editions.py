@@ -18,9 +18,10 @@ from blpteach.editions import EDITIONS, blank, catch_up, make_edition, without_a
 from blpteach.notebooks import defined, lesson_cells
 from blpteach.working_copy import copy_lessons
 
+ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")}
 LESSONS = sorted(path.name for path in shipped("lessons").glob("[0-9][0-9]_*.ipynb"))
 each_lesson = pytest.mark.parametrize("name", LESSONS)
-RUN = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider", "--rootdir", "."]
+RUN = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "--rootdir", "."]
 
 
 def edition_of(name, edition):
@@ -39,7 +40,10 @@ def text(cell):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Run the student and the lecture edition at the same time, the student's as if PyBLP were not installed."""
+    """Run the student and the lecture edition at the same time, the student's as if PyBLP were not installed.
+
+    One thread each: on two cores their small matrices would wait for one another's threads.
+    """
     folder = tmp_path_factory.mktemp("editions")
     (folder / "without").mkdir()
     (folder / "without" / "pyblp.py").write_text("raise ImportError('hidden by a test')\n")
@@ -48,7 +52,8 @@ def runs(tmp_path_factory):
         copy = copy_lessons(folder / edition, edition).folder
         hidden = {"PYTHONPATH": str(folder / "without")} if edition == "student" else {}
         with (folder / f"{edition}.log").open("w") as log:
-            started[edition] = subprocess.Popen([*RUN, *LESSONS], cwd=copy, env={**os.environ, **hidden}, stdout=log, stderr=log), folder / f"{edition}.log"
+            started[edition] = subprocess.Popen([*RUN, *LESSONS], cwd=copy, env={**os.environ, **ONE_THREAD, **hidden}, stdout=log,
+                                                 stderr=log), folder / f"{edition}.log"
     yield started
     for process, _ in started.values():
         process.kill()
