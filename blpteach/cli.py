@@ -8,9 +8,9 @@ from importlib.metadata import version
 
 import numpy as np
 
-from .editions import EDITIONS
+from .course.editions import EDITIONS
 from .examples import EXAMPLES
-from .working_copy import copy_lessons
+from .course.working_copy import copy_lessons
 
 DEFAULT_FOLDER = "blpteach-lessons"
 

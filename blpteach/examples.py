@@ -8,7 +8,7 @@ Each function returns a problem and the arguments with which its ``estimate`` is
 
 import numpy as np
 
-from .datasets import load_autos, load_cereal, load_simulated
+from .tables.datasets import load_autos, load_cereal, load_simulated
 from .problem import Problem
 from .simulation import FORMULAS
 

@@ -14,11 +14,11 @@ from scipy.special import chdtrc
 
 from .equations import Equations
 from .errors import InputError, listing
-from .formula import design
+from .tables.formula import design
 from .gmm import concentrate, contribution_covariance, sandwich, weighting_matrix
 from .outer_loop import Objective, promised_improvement, stay
 from .progress import Progress
-from .validation import check_not_collinear
+from .tables.validation import check_not_collinear
 
 
 # Relevance of the instruments ----------------------------------------------------------------------------------------------

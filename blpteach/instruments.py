@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from .errors import InputError, listing
-from .formula import check_complete, design, suggestion
-from .blocks import rows_by_market
+from .tables.formula import check_complete, design, suggestion
+from .tables.blocks import rows_by_market
 
 VERSIONS = ("local", "quadratic")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .blocks import make_blocks
+from .tables.blocks import make_blocks
 from .errors import InputError, listing
 from .post_estimation import (consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins, ownership_matrix,
                               price_coefficients, share_jacobian)

@@ -9,13 +9,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from . import validation as check
-from .agents import read_consumers
-from .blocks import make_blocks
+from .tables import validation as check
+from .tables.agents import read_consumers
+from .tables.blocks import make_blocks
 from .errors import InputError, listing
 from .equations import Equations
 from .estimates import Estimates
-from .formula import design
+from .tables.formula import design
 from .gmm import absorb_effects
 from .lognormal import Lognormal
 from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, quasi_newton, random_starts, solve_delta, stay

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import InputError
-from .formula import suggestion
+from .tables.formula import suggestion
 from .problem import Problem
 from .progress import Progress
 from .simulation import FORMULAS, SUPPLY, Truth, simulate

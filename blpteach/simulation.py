@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from . import validation as check
-from .blocks import make_blocks, rows_by_market
+from .tables import validation as check
+from .tables.blocks import make_blocks, rows_by_market
 from .errors import InputError, listing
 from .instruments import blp_instruments
-from .integration import halton
+from .tables.integration import halton
 from .post_estimation import equilibrium_prices, ownership_matrix
 from .utility import market_shares
 

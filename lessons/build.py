@@ -6,7 +6,7 @@
 
 A source is a Python file in jupytext's percent format. A cell's tags, and the minutes and the question for the room at a
 section's head, stand in its first line, ``# %% tags=["solution"]``, ``# %% [markdown] minutes=5 ask="Why?"``;
-`blpteach/editions.py` says what they mean. Links to the neighbours are added here. What is kept of a run is normalised, so that building twice gives the same
+`blpteach/course/editions.py` says what they mean. Links to the neighbours are added here. What is kept of a run is normalised, so that building twice gives the same
 files: cell ids come from the sources, and no timings, widget states or addresses in memory remain.
 """
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from blpteach.blocks import BLOCK_ELEMENTS, make_blocks, rows_by_market
+from blpteach.tables.blocks import BLOCK_ELEMENTS, make_blocks, rows_by_market
 
 
 def tables(seed=0, T=9, most_products=5, most_agents=7):

@@ -8,7 +8,7 @@ import pytest
 
 import blpteach
 import blpteach.examples
-from blpteach.bridge import MAP, bridge, our_names, pyblp_names
+from blpteach.course.bridge import MAP, bridge, our_names, pyblp_names
 
 
 def test_every_name_of_ours_exists():

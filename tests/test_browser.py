@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from blpteach.datasets import shipped
+from blpteach.tables.datasets import shipped
 
 import browser
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import blpteach
-from blpteach import checks
+from blpteach.course import checks
 
 products = blpteach.load_cereal()[0]
 Z_NAMES = [f"demand_instruments{k}" for k in range(20)]

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import blpteach
-from blpteach import checks
+from blpteach.course import checks
 
 NAMES = ["Stars", "Loops", "Pops", "Bran", "Wheat", "Oats"]
 SHARES = np.array([0.10, 0.08, 0.05, 0.08, 0.06, 0.03])

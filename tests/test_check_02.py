@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import blpteach
-from blpteach import checks
+from blpteach.course import checks
 from blpteach.examples import cereal
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import blpteach
-from blpteach import checks
+from blpteach.course import checks
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from scipy.optimize import least_squares
 from scipy.stats import chi2
 
 import blpteach
-from blpteach import checks
+from blpteach.course import checks
 from blpteach.examples import cereal
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import blpteach
-from blpteach import checks
+from blpteach.course import checks
 from blpteach.examples import cereal
 
 MARKET = "C01Q1"

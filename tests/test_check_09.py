@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import fsolve
 
 import blpteach
-from blpteach import checks
+from blpteach.course import checks
 from blpteach.plots.automobiles import estimated_cars
 
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 import blpteach
-from blpteach import checks
-from blpteach.checks.exercise import Exercise, Mistake
-from blpteach.checks.functions import CASES
-from blpteach.checks.values import diagnose, transformations
-from blpteach.notebooks import lesson_cells
+from blpteach.course import checks
+from blpteach.course.checks.exercise import Exercise, Mistake
+from blpteach.course.checks.functions import CASES
+from blpteach.course.checks.values import diagnose, transformations
+from blpteach.course.notebooks import lesson_cells
 
 ALL = [number for lesson in checks.LESSONS for number in checks.exercises(lesson)]
 each_exercise = pytest.mark.parametrize("number", ALL)

@@ -10,7 +10,7 @@ import pytest
 import blpteach
 from blpteach import cli, working_copy
 from blpteach.examples import EXAMPLES
-from blpteach.working_copy import MANIFEST, copy_lessons, hash_sources
+from blpteach.course.working_copy import MANIFEST, copy_lessons, hash_sources
 
 
 def notebook(*sources, outputs=(), count=None, tags=()):

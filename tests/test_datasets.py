@@ -8,7 +8,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from blpteach import load_autos, load_cereal, load_simulated
-from blpteach.datasets import shipped
+from blpteach.tables.datasets import shipped
 from blpteach.simulation import simulate
 
 ORIGINALS = {"cereal_products": pyblp.data.NEVO_PRODUCTS_LOCATION, "cereal_agents": pyblp.data.NEVO_AGENTS_LOCATION,

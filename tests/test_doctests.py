@@ -12,7 +12,7 @@ for name in ("matplotlib", "ipywidgets", "IPython"):
 import blpteach
 attempted = 0
 for module in pkgutil.walk_packages(blpteach.__path__, "blpteach."):
-    if module.name.startswith(("blpteach.plots", "blpteach.widgets", "blpteach.lecture")):
+    if module.name.startswith(("blpteach.plots", "blpteach.widgets", "blpteach.course.lecture")):
         continue
     result = doctest.testmod(importlib.import_module(module.name), optionflags=doctest.NORMALIZE_WHITESPACE)
     attempted += result.attempted

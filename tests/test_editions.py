@@ -13,10 +13,10 @@ import sys
 import pytest
 
 import blpteach
-from blpteach.datasets import shipped
-from blpteach.editions import EDITIONS, blank, catch_up, make_edition, without_assertions
-from blpteach.notebooks import defined, lesson_cells
-from blpteach.working_copy import copy_lessons
+from blpteach.tables.datasets import shipped
+from blpteach.course.editions import EDITIONS, blank, catch_up, make_edition, without_assertions
+from blpteach.course.notebooks import defined, lesson_cells
+from blpteach.course.working_copy import copy_lessons
 
 ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")}
 LESSONS = sorted(path.name for path in shipped("lessons").glob("[0-9][0-9]_*.ipynb"))
@@ -188,7 +188,7 @@ sys.modules["pyblp"] = None
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 import blpteach
-from blpteach.notebooks import lesson_cells
+from blpteach.course.notebooks import lesson_cells
 shell = InteractiveShell.instance()
 shell.user_ns["pyblp"] = None
 shell.user_ns["blpteach"] = blpteach

@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from blpteach import InputError, Problem, gauss_hermite, halton, monte_carlo, simulate, sobol
-from blpteach.integration import hermite_product
+from blpteach.tables.integration import hermite_product
 from blpteach.simulation import FORMULAS
 
 DRAWS = {"monte_carlo": monte_carlo, "halton": halton, "sobol": sobol}

@@ -7,9 +7,9 @@ import re
 import pytest
 
 import blpteach
-from blpteach.datasets import shipped
-from blpteach.notation import SYMBOLS, TERMS
-from blpteach.notebooks import lesson_cells
+from blpteach.tables.datasets import shipped
+from blpteach.course.notation import SYMBOLS, TERMS
+from blpteach.course.notebooks import lesson_cells
 
 LESSONS = sorted(path.name[:2] for path in shipped("lessons").glob("[0-9][0-9]_*.ipynb"))
 STEPS = ("utility", "inversion", "gmm", "outer_loop", "post_estimation")

@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from blpteach import invert_shares
-from blpteach.checks import lesson_01
+from blpteach.course.checks import lesson_01
 from blpteach.plots import tastes as plots
 from blpteach.widgets.tastes import MARKET, diversion
 

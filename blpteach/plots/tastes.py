@@ -3,7 +3,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy.stats import norm
 
-from ..integration import gauss_hermite, halton, monte_carlo, sobol
+from ..tables.integration import gauss_hermite, halton, monte_carlo, sobol
 from ..inversion import invert_shares
 from ..utility import buyers, choice_probabilities, market_shares, taste_deviations
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, TRUTH, Picture

@@ -2,7 +2,7 @@
 import ipywidgets as ipw
 import numpy as np
 
-from ..integration import halton
+from ..tables.integration import halton
 from ..plots.inversion import TASTES, Race
 from .live import live, slider
 

@@ -1434,7 +1434,7 @@ else:
 # `Problem` and what its `solve` returns.
 
 # %%
-from blpteach.bridge import bridge, pyblp_names
+from blpteach.course.bridge import bridge, pyblp_names
 
 bridge()
 

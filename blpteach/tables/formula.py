@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from .errors import InputError, listing
+from ..errors import InputError, listing
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import copy
 
 import blpteach
 
-from .errors import counted
+from ..errors import counted
 from .notebooks import defined
 
 EDITIONS = ("student", "lecture", "solutions")

@@ -3,12 +3,12 @@ from functools import cache
 
 import numpy as np
 
-from ..datasets import load_cereal
-from ..gmm import absorb_effects, iv_gmm, weighting_2sls
-from ..inversion import logit_delta
-from ..post_estimation import diversion_ratios, margins, ownership_matrix, share_jacobian
-from ..problem import Problem
-from ..utility import market_shares
+from ...tables.datasets import load_cereal
+from ...gmm import absorb_effects, iv_gmm, weighting_2sls
+from ...inversion import logit_delta
+from ...post_estimation import diversion_ratios, margins, ownership_matrix, share_jacobian
+from ...problem import Problem
+from ...utility import market_shares
 from .exercise import Exercise, Mistake
 
 MARKET, INSTRUMENTS = "C01Q1", [f"demand_instruments{k}" for k in range(20)]

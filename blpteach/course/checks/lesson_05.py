@@ -4,11 +4,11 @@ from functools import cache
 
 import numpy as np
 
-from ..examples import cereal
-from ..post_estimation import (consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins, ownership_matrix,
+from ...examples import cereal
+from ...post_estimation import (consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins, ownership_matrix,
                                share_jacobian)
-from ..problem import Problem
-from ..utility import buyers, choice_probabilities, taste_deviations
+from ...problem import Problem
+from ...utility import buyers, choice_probabilities, taste_deviations
 from .exercise import Exercise, Mistake
 
 # The data of the exercises -------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def shipped(folder):
     >>> shipped("data").joinpath("cereal_products.csv").is_file()
     True
     """
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     candidates = [package / f"_{folder}", package.parent / folder]
     for candidate in candidates:
         if candidate.is_dir():

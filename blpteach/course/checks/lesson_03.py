@@ -3,9 +3,9 @@ from functools import cache
 
 import numpy as np
 
-from ..datasets import load_autos, load_cereal
-from ..gmm import absorb_effects, iv_gmm, moment_covariance, moment_jacobian, sandwich, weighting_2sls
-from ..problem import Problem
+from ...tables.datasets import load_autos, load_cereal
+from ...gmm import absorb_effects, iv_gmm, moment_covariance, moment_jacobian, sandwich, weighting_2sls
+from ...problem import Problem
 from .exercise import Exercise, Mistake
 
 

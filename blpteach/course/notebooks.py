@@ -3,8 +3,8 @@ import ast
 import json
 from functools import cache
 
-from .datasets import shipped
-from .errors import InputError
+from ..tables.datasets import shipped
+from ..errors import InputError
 
 
 @cache

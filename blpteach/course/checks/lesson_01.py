@@ -3,9 +3,9 @@ from functools import cache
 
 import numpy as np
 
-from ..integration import gauss_hermite, halton
-from ..inversion import invert_shares
-from ..utility import buyers, choice_probabilities, log_share_jacobian, market_shares, taste_deviations
+from ...tables.integration import gauss_hermite, halton
+from ...inversion import invert_shares
+from ...utility import buyers, choice_probabilities, log_share_jacobian, market_shares, taste_deviations
 from .exercise import Exercise, Mistake
 
 SHARES = np.array([0.10, 0.08, 0.05, 0.08, 0.06, 0.03])         # the small market of the lesson: Stars, Loops, Pops, Bran, Wheat, Oats

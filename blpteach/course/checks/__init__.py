@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from ..errors import InputError, listing
+from ...errors import InputError, listing
 from ..notebooks import lesson_cells
 from .functions import diagnose_function
 from .reply import Reply

@@ -5,10 +5,10 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import chi2
 
-from ..examples import cereal
-from ..gmm import concentrate, moment_covariance, sandwich
-from ..outcome import Demand, Outcome
-from ..outer_loop import Objective, trust_region
+from ...examples import cereal
+from ...gmm import concentrate, moment_covariance, sandwich
+from ...outcome import Demand, Outcome
+from ...outer_loop import Objective, trust_region
 from .exercise import Exercise, Mistake
 
 # What the exercises share --------------------------------------------------------------------------------------------------

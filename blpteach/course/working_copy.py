@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .datasets import shipped
+from ..tables.datasets import shipped
 from .editions import EDITIONS, make_edition
 
 MANIFEST = ".blpteach.json"

@@ -44,7 +44,7 @@ def lecture_style(zoom=1.25, digits=3):
     """
     import matplotlib
 
-    from .plots import style
+    from ..plots import style
 
     style.set_zoom(zoom)
     matplotlib.rcParams.update({**style.STYLE, "font.size": zoom * style.STYLE["font.size"], "axes.titlesize": zoom * style.STYLE["axes.titlesize"]})

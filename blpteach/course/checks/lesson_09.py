@@ -4,12 +4,12 @@ from functools import cache
 
 import numpy as np
 
-from ..datasets import load_autos
-from ..examples import AUTOMOBILE_OPTIMUM, automobile_parameters
-from ..post_estimation import equilibrium_prices, margins, ownership_matrix, share_jacobian
-from ..problem import Problem
-from ..supply import margin_jacobian
-from ..utility import choice_probabilities, market_shares, taste_deviations
+from ...tables.datasets import load_autos
+from ...examples import AUTOMOBILE_OPTIMUM, automobile_parameters
+from ...post_estimation import equilibrium_prices, margins, ownership_matrix, share_jacobian
+from ...problem import Problem
+from ...supply import margin_jacobian
+from ...utility import choice_probabilities, market_shares, taste_deviations
 from .exercise import Exercise, Mistake
 
 # The automobiles at the estimates -------------------------------------------------------------------------------------------

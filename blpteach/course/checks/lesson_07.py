@@ -4,9 +4,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from ..datasets import load_autos
-from ..identification import first_stages
-from ..instruments import blp_instruments, differentiation_instruments, other_market_prices
+from ...tables.datasets import load_autos
+from ...identification import first_stages
+from ...instruments import blp_instruments, differentiation_instruments, other_market_prices
 from .exercise import Exercise, Mistake
 
 

@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from .errors import InputError, listing
+from ..errors import InputError, listing
 from .formula import check_complete, suggestion
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from . import validation as check
-from .errors import InputError
+from ..errors import InputError
 from .formula import design
 from .integration import Rule
 

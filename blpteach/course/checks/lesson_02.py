@@ -3,9 +3,9 @@ from functools import cache
 
 import numpy as np
 
-from ..examples import cereal
-from ..inversion import contraction_rate, invert_shares
-from ..utility import buyers, choice_probabilities, log_share_jacobian, taste_deviations
+from ...examples import cereal
+from ...inversion import contraction_rate, invert_shares
+from ...utility import buyers, choice_probabilities, log_share_jacobian, taste_deviations
 from .exercise import Exercise, Mistake
 
 
