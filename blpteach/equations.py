@@ -1,58 +1,84 @@
 """The linear equations of Step 3 as one: demand alone, or demand above supply.
 
-With a supply side `delta = X1 beta + xi` and `c~ = X3 gamma + omega` are stacked, block-diagonal in regressors and instruments, so that
-the estimator of one equation is the estimator of both.
+With a supply side `delta = X1 beta + xi` and `c~ = X3 gamma + omega` are stacked, block-diagonal in
+regressors and instruments, so that the estimator of one equation is the estimator of several. The
+stack has E rows for each of N products, and moments are averages over products: that is where E enters.
 """
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import block_diag
 
-from .gmm import contribution_covariance, moment_covariance
+from .gmm import (concentrate, contribution_covariance, iv_gmm, moment_covariance, moment_jacobian,
+                  weighting_2sls)
 
 
 @dataclass(frozen=True)
 class Equations:
-    """Regressors and instruments of one or two equations of N products.
+    """Regressors and instruments of E equations of N products each.
 
     Attributes
     ----------
-    X : array (N, K1) or (2N, K1 + K3)
-        Without the columns whose parameters are searched.
-    Z : array (N, M) or (2N, MD + MS)
-    N : int
-    parts : list of arrays (N, M)
-        Instruments of each equation.
+    regressors : list of arrays (N, K)
+        Of each equation, without the columns whose parameters are searched.
+    instruments : list of arrays (N, M)
 
     Examples
     --------
     >>> from blpteach import Problem, Truth, simulate
     >>> from blpteach.simulation import FORMULAS, SUPPLY
     >>> problem, truth = Problem(*simulate(T=3), **FORMULAS, supply=SUPPLY), Truth()
-    >>> equations = Equations.of(problem, problem.theta2(truth.sigma_matrix, truth.pi_matrix, {"prices": -2.0}))
+    >>> free = problem.free(truth.sigma_matrix, truth.pi_matrix, {"prices": -2.0})
+    >>> equations = Equations.of(problem, free)
     >>> equations.X.shape == (2 * problem.N, problem.K1 - 1 + problem.K3)    # the coefficient of prices is searched
     True
     """
-    X: np.ndarray
-    Z: np.ndarray
-    N: int
-    parts: list
+    regressors: list
+    instruments: list
 
     @classmethod
     def of(cls, problem, free):
         """Those of a problem, with the linear parameters that `free` does not search."""
-        X1 = problem.X1[:, free.concentrated(problem.K1)]
+        X1 = problem.X1[:, free.concentrated]
         if problem.cost_model is None:
-            return cls(X1, problem.Z, problem.N, [problem.Z])
-        X3, ZS = problem.cost_model.X3, problem.cost_model.ZS
-        return cls(block_diag(X1, X3), block_diag(problem.Z, ZS), problem.N, [problem.Z, ZS])
+            return cls([X1], [problem.Z])
+        return cls([X1, problem.cost_model.X3], [problem.Z, problem.cost_model.ZS])
+
+    @property
+    def X(self):
+        """All regressors (E N, K)."""
+        return self.regressors[0] if len(self.regressors) == 1 else block_diag(*self.regressors)
+
+    @property
+    def Z(self):
+        """All instruments (E N, M)."""
+        return self.instruments[0] if len(self.instruments) == 1 else block_diag(*self.instruments)
+
+    # Step 3 for all equations: averages are over products, not over the rows of the stack ----------
+
+    def first_weights(self):
+        """`(Z'Z / N)^-1` (M, M), as in `gmm.weighting_2sls`."""
+        return weighting_2sls(self.Z) / len(self.instruments)
+
+    def concentrate(self, W):
+        """`beta_map` (K, E N) and `moment_map` (M, E N), as in `gmm.concentrate`."""
+        beta_map, moment_map = concentrate(self.X, self.Z, W)
+        return beta_map, np.sqrt(len(self.instruments)) * moment_map
+
+    def moment_jacobian(self, jacobian):
+        """G (M, P + K) from the Jacobian (E N, P) of what the equations explain, as in `gmm.moment_jacobian`."""
+        return len(self.instruments) * moment_jacobian(self.Z, self.X, jacobian)
+
+    def unobservables(self, values, W):
+        """What is left of `values` (E N,) after the linear parameters (3.3): xi, or xi above omega."""
+        return values - self.X @ iv_gmm(values, self.X, self.Z, W)
 
     def moment_covariance(self, unobservables, kind, clusters, center):
         """S (M, M) of all moments (3.7); unadjusted, `cov(xi, omega)` times the products of instruments.
 
         Parameters
         ----------
-        unobservables : array (N,) or (2N,)
+        unobservables : array (E N,)
         kind, clusters, center
             As in `gmm.moment_covariance`.
 
@@ -60,11 +86,13 @@ class Equations:
         -------
         array (M, M)
         """
-        if len(self.parts) == 1:
+        clusters = clusters if kind == "clustered" else None
+        if len(self.instruments) == 1:
             return moment_covariance(self.Z, unobservables, kind, clusters, center)
-        left = unobservables.reshape(len(self.parts), self.N)   # xi, omega
+        left = unobservables.reshape(len(self.instruments), -1)              # (E, N)  xi, omega
         if kind == "unadjusted":
-            covariance = np.cov(left, bias=True)
-            return np.block([[c * Za.T @ Zb / self.N for c, Zb in zip(row, self.parts)] for row, Za in zip(covariance, self.parts)])
-        contributions = np.hstack([Z * u[:, None] for Z, u in zip(self.parts, left)])
+            covariance, N = np.cov(left, bias=True), left.shape[1]
+            return np.block([[c * Za.T @ Zb / N for c, Zb in zip(row, self.instruments)]
+                             for row, Za in zip(covariance, self.instruments)])
+        contributions = np.hstack([Z * u[:, None] for Z, u in zip(self.instruments, left)])
         return contribution_covariance(contributions, kind, clusters, center)

@@ -4,10 +4,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from .errors import counted, listing
-from .gmm import moment_jacobian, sandwich, weighting_matrix
+from .errors import counted as number_of, listing
+from .gmm import sandwich
 from .outcome import Demand, Outcome
-from .outer_loop import promised_improvement
+from .outer_loop import distinct, promised_improvement, same_end
 
 
 class Estimates(Outcome):
@@ -16,12 +16,12 @@ class Estimates(Outcome):
     Attributes
     ----------
     objective : float
-        `N g'Wg` at the estimates; at two steps it is Hansen's J.
+        `N g'Wg` at the estimates; at two steps it is Hansen's J. NaN where shares could not be inverted.
     beta, beta_se : arrays (K1,)
         Mean tastes, in the order of `problem.X1_names`.
     sigma, sigma_se : arrays (K2, L)
     pi, pi_se : arrays (K2, D)
-        Standard errors are NaN for parameters that were fixed.
+        Standard errors are NaN for parameters that were fixed, or that rest at a bound or corner.
     theta2 : array (P,)
         The free elements of sigma and pi, then the Q linear parameters that are searched: with a supply side those of columns
         with prices, without one none. `gradient` (P,) is that of the objective in theta2.
@@ -39,7 +39,7 @@ class Estimates(Outcome):
         Kind of the standard errors: `"robust"`, `"clustered"` or `"unadjusted"`.
     G : array (M, P + K1 + K3 - Q)
         Jacobian of the moments in the parameters, in the order of `covariance`.
-    singular_values : array (P + K1 + K3 - Q,)
+    singular_values : array
         Of `W^(1/2) G` with columns scaled to length one, the largest first.
     condition : float
         The first singular value over the last; infinite where that is zero.
@@ -47,11 +47,15 @@ class Estimates(Outcome):
         The moments respond to every direction in the parameters: `condition` is below 1e7.
     converged : bool
         The search ended at an optimum: all shares inverted and no Gauss-Newton step promises an improvement.
+    at_bound : list of str
+        Names of the parameters that rest at a bound or corner.
+    minima : DataFrame
+        The distinct minima that the starting values led to.
     failed_markets : int array
         Numbers of the markets whose shares could not be inverted, in the order of `problem.market_labels`.
     searched : bool
         Whether there was a search: True from `Problem.estimate`, False from `Problem.evaluate`.
-    free : outer_loop.Theta2
+    free : parameters.Free
         Which parameters theta2 holds, and their starting values.
     concentrated : int array (K1 - Q,)
         Columns of X1 whose parameters theta2 does not hold.
@@ -62,25 +66,31 @@ class Estimates(Outcome):
     evaluations : int
         Of the objective, over all steps and starts.
     starts : list of Start
-        Each search: its GMM step, its starting values as given, how often they were halved until shares could be inverted, the
-        objective where it ended, evaluations, and the method's message.
+        Each search, in the order of steps and starts: where it began, and where it ended.
+    center : bool
+        Whether moments are centred in S.
+    held : bool array (P,)
+        Which elements of theta2 rest at a bound or corner.
     """
 
-    def __init__(self, problem, free, equations, fit, errors, covariance, searched):
-        self.problem, self.free, self.theta2, self.W, self.starts = problem, free, fit.theta2, fit.W, fit.starts
-        self.errors, self.searched, self._moment_covariance, self.equations = errors, searched, covariance, equations
-        last = fit.objective
-        self.objective, self.gradient = float(last.value(fit.theta2)), last.gradient(fit.theta2)
-        self.solved, self._r, self._R = last.utilities, last.r, last.R
-        self.delta, self.failed_markets = last.utilities.delta, last.utilities.failed
-        self.concentrated, K = free.concentrated(problem.K1), problem.K1 - len(free.searched)
-        self.beta, self.gamma = free.linear(fit.theta2, problem.K1), fit.beta[K:]
-        self.beta[self.concentrated] = fit.beta[:K]
-        self.evaluations = sum(start.evaluations for start in fit.starts)
-        Gamma = free.matrix(fit.theta2)
+    def __init__(self, problem, free, equations, fit, errors, center, searched):
+        self.problem, self.free, self.equations, self.starts = problem, free, equations, fit.starts
+        self.W, self.errors, self.center, self.searched = fit.W, errors, center, searched
+        self.theta2, self.held, self.solved = fit.point.theta2, fit.held, fit.point.solved
+        self.objective, self.gradient = fit.point.value, fit.point.gradient
+        self._r, self._R = fit.point.r, fit.point.R
+        self.delta, self.failed_markets = self.solved.delta, self.solved.failed
+        self.concentrated, K = free.concentrated, len(free.concentrated)
+        Gamma, self.beta = free.unpack(self.theta2).Gamma, free.unpack(self.theta2).beta
+        self.beta[self.concentrated], self.gamma = fit.linear[:K], fit.linear[K:]
         self.sigma, self.pi = Gamma[:, :problem.L], Gamma[:, problem.L:]
         firm_ids = problem.products["firm_ids"].to_numpy() if "firm_ids" in problem.products else None
         super().__init__(Demand(problem, self.beta, Gamma, self.delta, problem.prices), problem.blocks, problem.prices, firm_ids)
+
+    @property
+    def evaluations(self):
+        """Evaluations of the objective, over all steps and starts."""
+        return sum(start.evaluations for start in self.starts)
 
     # Step 3 at the estimates -----------------------------------------------------------------------------------------------
 
@@ -97,18 +107,33 @@ class Estimates(Outcome):
     @cached_property
     def S(self):
         """Covariance of the moments (M, M), those of demand first."""
-        return self._moment_covariance(self.xi if self.omega is None else np.r_[self.xi, self.omega], self.errors)
+        left = self.xi if self.omega is None else np.r_[self.xi, self.omega]
+        return self.problem.moment_covariance(self.equations, left, self.errors, self.center)
 
     @cached_property
     def G(self):
         """Jacobian of the moments (M, P + K1 + K3 - Q) in (theta2, beta, gamma); beta without the Q that theta2 holds."""
-        return moment_jacobian(self.equations.Z, self.equations.X, self.solved.jacobian, self.problem.N)
+        return self.equations.moment_jacobian(self.solved.jacobian)
 
     @cached_property
     def covariance(self):
-        """Joint covariance of (theta2, beta, gamma), in the order of `G`."""
-        W = weighting_matrix(self.S) if self.errors == "unadjusted" else self.W
-        return sandwich(self.G, W, self.S, self.problem.N)
+        """Joint covariance of (theta2, beta, gamma), in the order of `G`; NaN for parameters at a bound or corner.
+
+        The others' is that of the model in which these are fixed where they are.
+        """
+        counted, whole = self.counted, np.full((self.G.shape[1],) * 2, np.nan)
+        whole[np.ix_(counted, counted)] = sandwich(self.G[:, counted], self.W, self.S, self.problem.N)
+        return whole
+
+    @property
+    def counted(self):
+        """Parameters (P + K1 + K3 - Q,) that are not held at a bound or corner."""
+        return np.r_[~self.held, np.ones(self.G.shape[1] - len(self.held), bool)]
+
+    @property
+    def at_bound(self):
+        """Names of the parameters that the minimum leaves at a bound, or at a corner: a taste at zero, with no way down."""
+        return [name for name, held in zip(self.free.names, self.held) if held]
 
     @property
     def _se(self):
@@ -215,8 +240,9 @@ class Estimates(Outcome):
 
     @cached_property
     def expected_improvement(self):
-        """By how much one more Gauss-Newton step would lower the objective (4.7)."""
-        return promised_improvement(self._r, self._R) if len(self.theta2) and np.isfinite(self._R).all() else 0.0
+        """By how much one more Gauss-Newton step would lower the objective (4.7), in the parameters that are not held."""
+        R = self._R[:, ~self.held]
+        return promised_improvement(self._r, R) if R.shape[1] and np.isfinite(R).all() else 0.0
 
     @property
     def inverted(self):
@@ -234,7 +260,7 @@ class Estimates(Outcome):
     @cached_property
     def singular_values(self):
         """Of `W^(1/2) G`, columns scaled to length one (P + K1 + K3 - Q,): a small one is a direction the moments don't see."""
-        root = np.linalg.cholesky(self.W).T @ self.G
+        root = np.linalg.cholesky(self.W).T @ self.G[:, self.counted]
         if not np.isfinite(root).all():                         # shares were not inverted, or costs have no logarithm
             return np.full(root.shape[1], np.nan)
         size = np.linalg.norm(root, axis=0)
@@ -256,45 +282,95 @@ class Estimates(Outcome):
         return bool(np.isfinite(self.condition) and self.condition < 1e7)
 
     def verdict(self):
-        """One sentence for each check of the optimum, and the conclusion first."""
-        if not self.searched:
-            head = "Evaluated at given parameters, not searched."
-        else:
-            no = ("No." if not self.converged else "It can't be told: not identified." if not self.identified else
-                  "No: most costs are at their bounds, where parameters don't move them." if self.clipped_costs.mean() > 0.5 else "")
-            yes = "Yes, a local one." if len(self.theta2) else "Yes, the only one: beta is linear."
-            head = "Is this an optimum? " + (no or yes)
-        lines = [head, f"  shares inverted in all markets: {'yes' if self.inverted else 'NO, not in ' + self.failed_labels()}"]
+        """One sentence for each check of the optimum, and the conclusion first.
+
+        Returns
+        -------
+        str
+        """
+        inverted = "yes" if self.inverted else f"NO, not in {self.failed_labels()}"
+        lines = [self._conclusion(), f"  shares inverted in all markets: {inverted}"]
         if len(self.theta2):
             lines.append(f"  one more Gauss-Newton step would lower the objective by {self.expected_improvement:.1e} "
                          f"(gradient norm {np.linalg.norm(self.gradient):.1e})")
+        return "\n".join(lines + self._identification_lines() + self._bound_lines() + self._starts_lines())
+
+    def _conclusion(self):
+        """Whether it is an optimum."""
+        if not self.searched:
+            return "Evaluated at given parameters, not searched."
+        if not self.converged:
+            answer = "No."
+        elif not self.identified:
+            answer = "It can't be told: not identified."
+        elif self.clipped_costs.mean() > 0.5:
+            answer = "No: most costs are at their bounds, where parameters don't move them."
+        elif self.at_bound:
+            answer = f"Yes, a local one, with {listing(self.at_bound)} at a corner or bound."
+        else:
+            answer = "Yes, a local one." if len(self.theta2) else "Yes, the only one: beta is linear."
+        return f"Is this an optimum? {answer}"
+
+    def _identification_lines(self):
+        """Whether the moments see every direction, and whether costs are where they say something."""
         weak = "  <- weak: some direction is hardly identified"
         none = "  <- NOT identified: some direction does not move the moments"
-        lines.append(f"  scaled Jacobian of the moments: rank {self._rank()} of {len(self.singular_values)}, condition {self.condition:.3g}"
-                     + ("" if self.condition < 1000 else weak if self.identified else none))
-        if self.clipped_costs.any():
-            lines.append(f"  marginal costs of {self.clipped_costs.sum()} of {self.problem.N} products were set to their bounds  "
-                         "<- these say nothing about costs" + ("; begin elsewhere, or doubt the conduct" if self.clipped_costs.mean() > 0.5 else ""))
-        for start in self.starts:
-            if start.halvings:
-                lines.append(f"  a starting value of step {start.step} could not be inverted and was halved {start.halvings} time(s)")
-            for sentence in start.message.split(". "):
-                if "Begun again" in sentence or "BFGS went on" in sentence:
-                    lines.append(f"  a search of step {start.step} was slow. {sentence.rstrip('.')}.")
-        return "\n".join(lines + self._starts_line())
+        remark = "" if self.condition < 1000 else weak if self.identified else none
+        rank, clipped = int((self.singular_values > 1e-7 * self.singular_values[0]).sum()), self.clipped_costs
+        lines = [f"  scaled Jacobian of the moments: rank {rank} of {len(self.singular_values)}, "
+                 f"condition {self.condition:.3g}{remark}"]
+        if clipped.any():
+            lines.append(f"  marginal costs of {clipped.sum()} of {self.problem.N} products were set to their bounds  "
+                         "<- these say nothing about costs" + ("; begin elsewhere, or doubt the conduct" if clipped.mean() > 0.5 else ""))
+        return lines
 
-    def _rank(self):
-        return int((self.singular_values > 1e-7 * self.singular_values[0]).sum())
+    def _bound_lines(self):
+        """What a corner means for standard errors and tests."""
+        if not self.at_bound:
+            return []
+        return [f"  at a corner or bound: {listing(self.at_bound, 20)}. Standard errors are those of the model in which this is fixed.",
+                "  Zero is the boundary of a standard deviation: t = sigma / se near it is no ordinary test."]
+
+    def _starts_lines(self):
+        """How many starting values stand behind the estimates."""
+        lines = [f"  a starting value of step {start.step} could not be inverted and was halved {start.halvings} time(s)"
+                 for start in self.starts if start.halvings]
+        if not self.searched or not len(self.theta2):
+            return lines
+        first, minima = [start for start in self.starts if start.step == 1], self.minima
+        if len(first) == 1:
+            return lines + ["  1 starting value stands behind it: estimate(..., starts=5) tries more, and other signs of sigma"]
+        same = f"{minima['found'].iloc[0]} of {len(first)}" if len(minima) else f"none of {len(first)}"
+        others = "" if len(minima) < 2 else f"; there are {len(minima)} minima, see estimates.minima"
+        return lines + [f"  {same} starting values ended at the lowest objective{others}"]
 
     def failed_labels(self):
+        """Market ids of the markets that were not inverted, as text."""
         return listing(self.problem.market_labels[self.failed_markets])
 
-    def _starts_line(self):
-        first = [start.objective for start in self.starts if start.step == 1]
-        if len(first) < 2:
-            return []
-        same = sum(value <= min(first) + 1e-6 * (1 + min(first)) for value in first)
-        return [f"  {same} of {len(first)} starting values ended at the lowest objective of step 1, {min(first):.7g}"]
+    @cached_property
+    def minima(self):
+        """The distinct minima that the starting values led to, the lowest first.
+
+        With two steps each minimum of the first is searched again under the second step's weights, and these are the
+        objectives here. Ends that are no minima are left out.
+
+        Returns
+        -------
+        DataFrame
+            Columns: `objective`, `found` (how many starting values led there), and all parameters, named as in `to_frame`.
+        """
+        steps = max(start.step for start in self.starts)
+        ends = [start for start in self.starts if start.step == steps and start.settled]
+        rows = [[end.objective, self._found(end, steps), *self.arranged(end.found, end.linear)] for end in distinct(ends)]
+        return pd.DataFrame(rows, columns=["objective", "found", *self._names()])
+
+    def _found(self, minimum, steps):
+        """How many starting values led to a minimum of the last step."""
+        first = [start for start in self.starts if start.step == 1]
+        last = [start for start in self.starts if start.step == steps and same_end(start, minimum)]
+        origins = last if steps == 1 else [start for start in first if any(np.array_equal(start.found, end.theta2) for end in last)]
+        return sum(any(same_end(start, origin) for origin in origins) for start in first)
 
     # Tables ----------------------------------------------------------------------------------------------------------------
 
@@ -306,18 +382,30 @@ class Estimates(Outcome):
         DataFrame
             Index: parameter. Columns: `estimate`, `se`, `t`.
         """
-        H, problem = len(self.free.rows), self.problem
-        names = [f"beta[{name}]" for name in problem.X1_names] + problem.theta2_names(self.free)[:H] + [f"gamma[{name}]" for name in problem.X3_names]
-        estimate, se = np.r_[self.beta, self.theta2[:H], self.gamma], np.r_[self.beta_se, self._se[:H], self.gamma_se]
+        H = len(self.free.rows)
+        estimate = np.r_[self.beta, self.theta2[:H], self.gamma]
+        se = np.r_[self.beta_se, self._se[:H], self.gamma_se]
         with np.errstate(divide="ignore", invalid="ignore"):    # a standard error of zero or NaN gives no t value
             t = estimate / se
-        return pd.DataFrame({"estimate": estimate, "se": se, "t": t}, index=pd.Index(names, name="parameter"))
+        return pd.DataFrame({"estimate": estimate, "se": se, "t": t}, index=pd.Index(self._names(), name="parameter"))
+
+    def _names(self):
+        """Names of all parameters: beta, free elements of sigma and pi, gamma."""
+        problem = self.problem
+        return [f"beta[{name}]" for name in problem.X1_names] + self.free.names[:len(self.free.rows)] + \
+               [f"gamma[{name}]" for name in problem.X3_names]
+
+    def arranged(self, theta2, linear):
+        """All parameters at another theta2, with its concentrated ones, in the order of `to_frame`."""
+        beta, H, K = self.free.unpack(theta2).beta, len(self.free.rows), len(self.concentrated)
+        beta[self.concentrated] = linear[:K]
+        return np.r_[beta, theta2[:H], linear[K:]]
 
     def __repr__(self):
         p, steps = self.problem, max(start.step for start in self.starts)
         head = [f"{'Random-coefficients logit' if p.K2 else 'Logit'}: {p.N} products, {p.T} markets, {len(self.W)} moments; "
                 f"{'two' if steps == 2 else 'one'}-step GMM, {self.errors} standard errors",
-                f"objective {self.objective:.7g} after {counted(self.evaluations, 'evaluation')}", ""]
+                f"objective {self.objective:.7g} after {number_of(self.evaluations, 'evaluation')}", ""]
         beta = pd.DataFrame({"beta": self.beta}, p.X1_names), pd.DataFrame({"beta": self.beta_se}, p.X1_names)
         tables = [layout("mean tastes", *beta)] + ([layout("random coefficients", *self._random_frames())] if p.K2 else [])
         if p.K3:
@@ -327,7 +415,7 @@ class Estimates(Outcome):
 
     def _random_frames(self):
         """Gamma and its standard errors as tables: sigma in one column where it is diagonal, zero columns left out."""
-        p, Gamma, se = self.problem, self.free.matrix(self.theta2), self._matrix_se()
+        p, Gamma, se = self.problem, self.free.unpack(self.theta2).Gamma, self._matrix_se()
         columns = [f"sigma {name}" for name in p.node_names] + [f"pi {name}" for name in p.demographic_names]
         estimate, error = pd.DataFrame(Gamma, p.X2_names, columns), pd.DataFrame(se, p.X2_names, columns)
         if p.L == p.K2 and not (self.sigma - np.diag(np.diag(self.sigma))).any():

@@ -84,7 +84,7 @@ def iv_gmm(y, X, Z, W):
     return beta_map @ y
 
 
-def concentrate(X1, Z, W, N=None):
+def concentrate(X1, Z, W):
     """Two matrices that leave theta2 as the only unknown (3.4): `beta = beta_map @ delta`, `q = |moment_map @ delta|^2`.
 
     With `W = L L'` and `A = L'Z' / sqrt(N)`, `q = |A (delta - X1 beta)|^2`. Minimising over beta projects `A delta` off the
@@ -95,8 +95,6 @@ def concentrate(X1, Z, W, N=None):
     X1 : array (N, K1)
     Z : array (N, M)
     W : array (M, M)
-    N : int, optional
-        Observations, if not the rows of Z: two equations one above the other have 2N rows.
 
     Returns
     -------
@@ -110,14 +108,14 @@ def concentrate(X1, Z, W, N=None):
     >>> (beta_map @ X1).round(12), abs(moment_map @ X1).max() < 1e-12
     (array([[1.]]), np.True_)
     """
-    A = np.linalg.cholesky(W).T @ Z.T / np.sqrt(N or len(Z))    # (M, N)
+    A = np.linalg.cholesky(W).T @ Z.T / np.sqrt(len(Z))         # (M, N)
     Q, R = np.linalg.qr(A @ X1)                                 # (M, K1), (K1, K1)
     return np.linalg.solve(R, Q.T @ A), A - Q @ (Q.T @ A)
 
 
 # Weighting matrices --------------------------------------------------------------------------------------------------------
 
-def weighting_2sls(Z, N=None):
+def weighting_2sls(Z):
     """First-step weights (3.5): `W = (Z'Z / N)^-1`, with which q does not depend on the units of the instruments.
 
     Parameters
@@ -134,7 +132,7 @@ def weighting_2sls(Z, N=None):
     >>> weighting_2sls(np.array([[1.0], [3.0]]))
     array([[0.2]])
     """
-    return weighting_matrix(Z.T @ Z / (N or len(Z)))
+    return weighting_matrix(Z.T @ Z / len(Z))
 
 
 def weighting_matrix(S):
@@ -221,7 +219,7 @@ def sum_within(values, groups):
 
 # Standard errors -----------------------------------------------------------------------------------------------------------
 
-def moment_jacobian(Z, X1, xi_jacobian, N=None):
+def moment_jacobian(Z, X1, xi_jacobian):
     """How the moments move with all parameters (3.8): `G = Z'[d xi / d theta2, -X1] / N`.
 
     Parameters
@@ -230,8 +228,6 @@ def moment_jacobian(Z, X1, xi_jacobian, N=None):
     X1 : array (N, K1)
     xi_jacobian : array (N, P)
         `d delta / d theta2` with beta held fixed.
-    N : int, optional
-        Observations, if not the rows of Z.
 
     Returns
     -------
@@ -242,7 +238,7 @@ def moment_jacobian(Z, X1, xi_jacobian, N=None):
     >>> moment_jacobian(np.array([[1.0], [1.0]]), np.array([[2.0], [4.0]]), np.array([[1.0], [3.0]]))
     array([[ 2., -3.]])
     """
-    return Z.T @ np.hstack([xi_jacobian, -X1]) / (N or len(Z))
+    return Z.T @ np.hstack([xi_jacobian, -X1]) / len(Z)
 
 
 def sandwich(G, W, S, N):

@@ -4,7 +4,6 @@ Three looks at estimates. Do the instruments move each parameter's regressor apa
 the objective rise as one parameter leaves its estimate and the rest adjust (`profile`)? And which mean tastes lie in the fixed
 effects (`absorbed_tastes`)?
 """
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -15,9 +14,8 @@ from scipy.special import chdtrc
 from .equations import Equations
 from .errors import InputError, listing
 from .tables.formula import design
-from .gmm import concentrate, contribution_covariance, sandwich, weighting_matrix
-from .outer_loop import Objective, promised_improvement, stay
-from .progress import Progress
+from .gmm import contribution_covariance, sandwich
+from .outer_loop import Objective
 from .tables.validation import check_not_collinear
 
 
@@ -77,7 +75,7 @@ def endogenous_regressors(estimates):
     problem, moves = estimates.problem, estimates.problem.linear.endogenous
     slopes = delta_slopes(estimates)                            # (N, H)
     names = [f"beta[{name}]" for name, moved in zip(problem.X1_names, moves) if moved]
-    names += problem.theta2_names(estimates.free)[:slopes.shape[1]]
+    names += estimates.free.names[:slopes.shape[1]]
     if not names:
         raise InputError("conditional_F: nothing is endogenous: `linear` has no column with `prices`, and no nonlinear parameter "
                          "is free. Give random=... and starting values, or put `prices` into linear.")
@@ -90,7 +88,7 @@ def delta_slopes(estimates):
         raise InputError(f"Shares were not inverted in market(s) {estimates.failed_labels()}, so delta has no derivatives "
                          "there. Take parameters nearer to zero.")
     solved = estimates.solved
-    jacobian = solved.jacobian if estimates.problem.cost_model is None else solved.demand.jacobian
+    jacobian = solved.jacobian if estimates.problem.cost_model is None else solved.mean_utilities.jacobian
     return jacobian[:, :len(estimates.free.rows)]
 
 
@@ -171,14 +169,6 @@ def wald_F(Q, e, v, residual_df, kind, clusters):
 
 # The objective along one parameter -----------------------------------------------------------------------------------------
 
-@dataclass(frozen=True)
-class Slice:
-    """What `Objective` needs of a model in which one parameter is held: values, their Jacobian in the others, whether usable."""
-    values: np.ndarray
-    jacobian: np.ndarray
-    usable: bool
-
-
 def profile(estimates, parameter, values):
     """The objective as a function of one nonlinear parameter, the others estimated anew at each of its values (7.4).
 
@@ -220,53 +210,55 @@ def profile(estimates, parameter, values):
     >>> found.columns[:4].tolist()
     ['value', 'objective', 'converged', 'beta[1]']
     """
-    problem, free = estimates.problem, estimates.free
-    k = held_parameter(estimates, parameter)
-    values = finite_values(values)
-    beta_map, moment_map = concentrate(estimates.equations.X, estimates.equations.Z, estimates.W, problem.N)
-    search = stay if len(free.start) == 1 else problem.default_search
-    solve, solved, rows = problem.solver(free), {estimates.theta2[k]: np.delete(estimates.theta2, k)}, {}
+    problem, k, values = estimates.problem, held_parameter(estimates, parameter), finite_values(values)
+    beta_map, moment_map = estimates.equations.concentrate(estimates.W)
+    objective = Objective(problem.solver(estimates.free), moment_map)
+    solved, rows = {estimates.theta2[k]: estimates.theta2}, {}
     for number in np.argsort(abs(values - estimates.theta2[k]), kind="stable"):
-        value = values[number]
-        objective = Objective(partial(solve_slice, solve=solve, k=k, value=value), moment_map, Progress(False))
-        near = min(solved, key=lambda known: abs(known - value))
-        ahead = solved[near] + (value - near) * valley_slope(solve, moment_map, np.insert(solved[near], k, near), k)
-        start = min((solved[near], ahead), key=objective.value)
-        others = search(objective, start)[0] if objective.at(start).usable else start
-        here = objective.at(others)
+        theta2 = lowest_at(values[number], k, objective, solved, problem.default_search)
+        here = objective.at(theta2)
         if here.usable:
-            solved[value] = others
-        rows[number] = profile_row(estimates, value, np.insert(others, k, value), here, beta_map)
+            solved[values[number]] = theta2
+        rows[number] = profile_row(estimates, values[number], here, objective.holding(held(theta2, k), theta2), beta_map)
     return pd.DataFrame([rows[number] for number in range(len(values))]).drop(columns=parameter)
 
 
-def valley_slope(solve, moment_map, theta2, k):
-    """How the others (P - 1,) move with parameter k along the floor of the valley: `-(R_o'R_o)^-1 R_o'R_k`, as Gauss-Newton sees it."""
-    R = moment_map @ solve(theta2).jacobian                     # (M, P)
-    return -np.linalg.lstsq(np.delete(R, k, axis=1), R[:, k], rcond=None)[0]
+def held(theta2, k):
+    """Parameter k and no other, as a bool array (P,)."""
+    return np.arange(len(theta2)) == k
 
 
-def solve_slice(others, solve, k, value):
-    """The model with parameter k held at a value: a function of the other P - 1."""
-    here = solve(np.insert(others, k, value))
-    return Slice(here.values, np.delete(here.jacobian, k, axis=1), here.usable)
+def lowest_at(value, k, objective, solved, search):
+    """theta2 with parameter k at `value` and the others where the objective is lowest."""
+    near = solved[min(solved, key=lambda known: abs(known - value))]
+    ahead = near + (value - near[k]) * valley_slope(objective.at(near).R, k)
+    still = np.where(held(near, k), value, near)
+    start = min((still, ahead), key=objective.value)
+    rest = objective.holding(held(near, k), start)
+    if len(start) == 1 or not objective.at(start).usable:
+        return start
+    return rest.among(search(rest, np.delete(start, k))[0])
 
 
-def profile_row(estimates, value, theta2, here, beta_map):
+def valley_slope(R, k):
+    """How theta2 (P,) moves with its element k along the floor of the valley: `-(R_o'R_o)^-1 R_o'R_k` for the others, as Gauss-Newton sees it."""
+    others = np.arange(R.shape[1]) != k
+    slope = np.ones(len(others))
+    slope[others] = -np.linalg.lstsq(R[:, others], R[:, k], rcond=None)[0]
+    return slope
+
+
+def profile_row(estimates, value, here, rest, beta_map):
     """One row of `profile`: the objective and all parameters."""
-    problem, H, K = estimates.problem, len(estimates.free.rows), len(estimates.concentrated)
-    linear, beta = beta_map @ here.utilities.values, estimates.free.linear(theta2, problem.K1)
-    beta[estimates.concentrated] = linear[:K]
-    parameters = np.r_[beta, theta2[:H], linear[K:]]            # in the order of to_frame
-    q = here.r @ here.r if here.usable else np.nan
-    converged = bool(here.usable and promised_improvement(here.r, here.R) <= 1e-8 * (1 + q))
+    parameters = estimates.arranged(here.theta2, beta_map @ here.solved.values)
     named = zip(estimates.to_frame().index, np.where(here.usable, parameters, np.nan))
-    return {"value": value, "objective": q, "converged": converged, **dict(named)}
+    settled = rest.at(here.theta2[~rest.held]).settled
+    return {"value": value, "objective": here.value, "converged": settled, **dict(named)}
 
 
 def held_parameter(estimates, parameter):
     """Number of a parameter in theta2."""
-    names = estimates.problem.theta2_names(estimates.free)
+    names = estimates.free.names
     if parameter not in names:
         kind = "linear and concentrated out" if parameter in estimates.to_frame().index else "no parameter of the estimates"
         choice = f"Choose {listing(names, 20)}." if names else "The model has no nonlinear parameter."
@@ -431,7 +423,8 @@ def fixed_effects(estimates):
     d = E.T @ (estimates.delta - X1 @ estimates.beta) / n
     slopes = np.hstack([delta_slopes(estimates), -X1[:, estimates.free.searched], -X1[:, estimates.concentrated],
                         np.zeros((N, problem.K3))])             # (N, P + K1 + K3)
-    G = np.block([[estimates.G, np.zeros((M, J))], [E.T @ slopes / N, -np.diag(n / N)]])
+    counted = estimates.counted                                 # what rests at a corner is fixed there
+    G = np.block([[estimates.G[:, counted], np.zeros((M, J))], [E.T @ slopes[:, counted] / N, -np.diag(n / N)]])
     W, S = weights_and_moments(estimates, E)
     V = sandwich(G, W, S, N)[-J:, -J:]
     return pd.Series(d, labels, name="effect"), pd.DataFrame(V, labels, labels)
@@ -441,11 +434,10 @@ def weights_and_moments(estimates, E):
     """W and S with a moment for each column of E (N, J) below those of the estimates; weights of the new ones don't matter."""
     equations, errors, M = estimates.equations, estimates.errors, len(estimates.S)
     unobservables = np.concatenate([estimates.xi] + ([] if estimates.omega is None else [estimates.omega]) + [estimates.xi])
-    wider = Equations(equations.X, equations.Z, equations.N, [*equations.parts, E])
+    wider = Equations(equations.regressors, [*equations.instruments, E])
     S = wider.moment_covariance(unobservables, errors, estimates.problem.clusters, center=True)
     S[:M, :M] = estimates.S                                     # the same, unless estimates were asked for without centring
-    W = weighting_matrix(estimates.S) if errors == "unadjusted" else estimates.W         # as in Estimates.covariance
-    return block_diag(W, np.eye(E.shape[1])), S
+    return block_diag(estimates.W, np.eye(E.shape[1])), S
 
 
 def effect_codes(problem):

@@ -1,70 +1,40 @@
 """Step 4. The outer loop: search over the nonlinear parameters theta2.
 
-For each theta2 the inner steps give delta (Step 2) and the best beta (Step 3), so the objective is a function of theta2 alone:
-`q(theta2) = |r|^2` with `r = moment_map @ delta(theta2)`. Its Jacobian is analytic, and a sum of squares asks for Gauss-Newton.
+For each theta2 the inner steps give delta (Step 2) and the best beta (Step 3), so the objective is
+a function of theta2 alone: `q(theta2) = |r|^2` with `r = moment_map @ delta(theta2)`. Its Jacobian
+is analytic, and a sum of squares asks for Gauss-Newton.
 """
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import least_squares, minimize
 
-from .gmm import concentrate, iv_gmm, weighting_2sls, weighting_matrix
+from .errors import InputError
+from .gmm import weighting_matrix
 from .inversion import delta_jacobian, invert_shares
 from .lognormal import NONE
 from .progress import Progress
 from .utility import buyers, choice_probabilities, taste_deviations
 
-BAD = 1e10                                                      # objective where shares can't be inverted
+BAD = 1e10                                                      # what a search is told where shares can't be inverted
+ENOUGH = 1e-8                                                   # an improvement of so much times (1 + q) counts as none
 
 
 # delta as a function of theta2 ---------------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
-class Theta2:
-    """Which elements of `Gamma = [sigma, pi]` are searched; the others stay what they are (usually zero).
+class MeanUtilities:
+    """What Step 2 finds in all markets.
 
     Attributes
     ----------
-    Gamma : array (K2, L + D)
-        Starting values.
-    rows, columns : int arrays (H,)
-        The free elements.
-    searched : int array (Q,)
-        Columns of X1 whose coefficients can't be concentrated out: with a supply side those that move with price. P = H + Q.
-    searched_start : array (Q,)
-        Their starting values.
+    delta : array (N,)
+        In the order of the products table.
+    jacobian : array (N, H)
+        In the free elements of Gamma; NaN where shares can't be inverted.
+    failed : int array
+        Numbers of the markets that could not be inverted.
     """
-    Gamma: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
-    searched: np.ndarray = field(default_factory=lambda: np.empty(0, int))
-    searched_start: np.ndarray = field(default_factory=lambda: np.empty(0))
-
-    @property
-    def start(self):
-        """Starting values (P,): free elements of Gamma, then searched linear parameters."""
-        return np.r_[self.Gamma[self.rows, self.columns], self.searched_start]
-
-    def matrix(self, theta2):
-        """Gamma (K2, L + D) with theta2 (P,) in its free places."""
-        Gamma = self.Gamma.copy()
-        Gamma[self.rows, self.columns] = theta2[:len(self.rows)]
-        return Gamma
-
-    def linear(self, theta2, K1):
-        """The searched linear parameters at their places in beta (K1,), zeros elsewhere."""
-        beta = np.zeros(K1)
-        beta[self.searched] = theta2[len(self.rows):]
-        return beta
-
-    def concentrated(self, K1):
-        """Columns of X1 whose parameters are concentrated out, not searched."""
-        return np.setdiff1d(np.arange(K1), self.searched)
-
-
-@dataclass(frozen=True)
-class MeanUtilities:
-    """delta (N,) in the order of the products table, its Jacobian (N, P), and which markets (T,) could not be inverted."""
     delta: np.ndarray
     jacobian: np.ndarray
     failed: np.ndarray
@@ -76,6 +46,7 @@ class MeanUtilities:
 
     @property
     def usable(self):
+        """Whether shares were inverted in all markets."""
         return not len(self.failed)                             # failed holds numbers of markets, and 0 is one of them
 
 
@@ -85,7 +56,7 @@ def solve_delta(theta2, free, blocks, N, lognormal=NONE):
     Parameters
     ----------
     theta2 : array (P,)
-    free : Theta2
+    free : parameters.Free
     blocks : list of Block
     N : int
         Products in all markets.
@@ -100,58 +71,125 @@ def solve_delta(theta2, free, blocks, N, lognormal=NONE):
     --------
     >>> from blpteach.examples import EXAMPLES
     >>> problem, start = EXAMPLES["cereal"]()
-    >>> free = problem.theta2(start["sigma"], start["pi"])
+    >>> free = problem.free(start["sigma"], start["pi"])
     >>> solve_delta(free.start, free, problem.blocks, problem.N).jacobian.shape
     (2256, 13)
     """
-    Gamma = free.matrix(theta2)
-    delta, jacobian, failed = np.empty(N), np.full((N, len(theta2)), np.nan), []         # NaN stays where inversion fails
+    Gamma, H = free.unpack(theta2).Gamma, len(free.rows)
+    delta, jacobian, failed = np.empty(N), np.full((N, H), np.nan), []
     for block in blocks:
         mu = taste_deviations(block.X2, *lognormal.as_tastes(block.tastes, Gamma))       # (B, J, I)
         inversion = invert_shares(block.shares, mu, block.weights)
         delta[block.index] = inversion.delta
         failed.extend(block.markets[~inversion.converged])
-        if not failed and len(theta2):
+        if H and not failed:
             P = choice_probabilities(inversion.delta, mu)
-            B, v = buyers(P, block.weights), lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)
-            jacobian[block.index] = delta_jacobian(P, B, block.X2, v, free.rows, np.arange(len(free.rows)))
+            v = lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)           # (B, I, H)
+            jacobian[block.index] = delta_jacobian(P, buyers(P, block.weights), block.X2, v,
+                                                   free.rows, np.arange(H))
     return MeanUtilities(delta, jacobian, np.array(failed, int))
 
 
 # The concentrated objective ------------------------------------------------------------------------------------------------
 
+@dataclass(frozen=True)
+class Point:
+    """The objective at one theta2.
+
+    Attributes
+    ----------
+    theta2 : array (P,)
+    solved : MeanUtilities, or with a supply side supply.DemandAndSupply
+    r : array (M,)
+        With `q = r'r` (4.2).
+    R : array (M, P)
+        `d r / d theta2` (4.3), the Jacobian of delta through the same projection.
+    """
+    theta2: np.ndarray
+    solved: object
+    r: np.ndarray
+    R: np.ndarray
+
+    @property
+    def usable(self):
+        """Whether shares were inverted, and all derivatives exist."""
+        return bool(self.solved.usable and np.isfinite(self.R).all())
+
+    @property
+    def value(self):
+        """`q = r'r` (4.2); NaN where shares can't be inverted."""
+        return float(self.r @ self.r) if self.solved.usable else np.nan
+
+    @property
+    def gradient(self):
+        """`d q / d theta2 = 2 R'r` (4.4), (P,)."""
+        return 2 * self.R.T @ self.r
+
+    @property
+    def promised(self):
+        """By how much one more Gauss-Newton step would lower q (4.7); NaN where there is none."""
+        return promised_improvement(self.r, self.R) if self.usable else np.nan
+
+    @property
+    def settled(self):
+        """Whether no Gauss-Newton step promises an improvement."""
+        return bool(self.promised <= ENOUGH * (1 + self.value))
+
+
+def promised_improvement(r, R):
+    """`r'R(R'R)^-1 R'r` (4.7): small at an optimum, whatever the units of theta2.
+
+    Parameters
+    ----------
+    r : array (M,)
+    R : array (M, P)
+
+    Returns
+    -------
+    float
+    """
+    size = np.linalg.norm(R, axis=0)
+    U, d, _ = np.linalg.svd(R / np.where(size > 0, size, 1), full_matrices=False)
+    return float(((U[:, d > 1e-10].T @ r) ** 2).sum())
+
+
 class Objective:
-    """q as a function of theta2, with memory of the last point and a count of evaluations.
+    """q as a function of theta2, which counts its evaluations and remembers the last one.
 
     Parameters
     ----------
     solve : function
         From theta2 (P,) to `MeanUtilities`, or with a supply side to `supply.DemandAndSupply`.
     moment_map : array (M, N)
-        From `gmm.concentrate`; with a supply side (M, 2N).
+        From `gmm.concentrate`, with a supply side from `equations.Equations.concentrate`.
     progress : Progress, optional
-    scale : array (P, P), optional
-        Units of theta2 in which the curvature is about the identity. `quasi_newton` leaves here what it has learnt: the other
-        starts of a step begin from it, and so does the next step, whose weights are others. Without it a search begins from the
-        Gauss-Newton curvature.
+
+    Attributes
+    ----------
+    evaluations : int
     """
 
-    def __init__(self, solve, moment_map, progress=None, scale=None):
-        self.solve, self.moment_map, self.progress, self.scale = solve, moment_map, progress or Progress(False), scale
-        self.evaluations, self.theta2 = 0, None
+    def __init__(self, solve, moment_map, progress=None):
+        self.solve, self.moment_map, self.progress = solve, moment_map, progress or Progress(False)
+        self.evaluations, self._last = 0, None
 
     def at(self, theta2):
-        """Evaluate at theta2 (P,), unless that was the last point."""
-        if self.theta2 is None or not np.array_equal(theta2, self.theta2):
-            self.theta2 = np.array(theta2)
-            with np.errstate(over="ignore", invalid="ignore"):  # a theta2 so wild that mu overflows fails below, and is reported
-                self.utilities = self.solve(self.theta2)
+        """The `Point` at theta2 (P,), which is evaluated unless it was the last one."""
+        if self._last is None or not np.array_equal(theta2, self._last.theta2):
+            theta2 = np.array(theta2, float)
+            with np.errstate(over="ignore", invalid="ignore"):  # a wild theta2 fails in words below
+                solved = self.solve(theta2)
+                self._last = Point(theta2, solved, self.moment_map @ solved.values,
+                                   self.moment_map @ solved.jacobian)
             self.evaluations += 1
-            self.r = self.moment_map @ self.utilities.values    # (M,)
-            self.R = self.moment_map @ self.utilities.jacobian  # (M, P)
-            self.usable = self.utilities.usable and bool(np.isfinite(self.R).all())
-            self.progress.report(self.evaluations, self.value(theta2), np.linalg.norm(self.gradient(theta2)))
-        return self
+            self.progress.report(self.evaluations, self._last.value, np.linalg.norm(self._last.gradient))
+        return self._last
+
+    def holding(self, held, theta2):
+        """q as a function of the other parameters: those in `held` (P,) stay what they are in theta2."""
+        return Held(self, np.asarray(held, bool), np.array(theta2, float))
+
+    # What the optimizers of SciPy ask for
 
     def residuals(self, theta2):
         """r (4.2); NaN where shares can't be inverted, which makes a trust region shrink."""
@@ -159,35 +197,52 @@ class Objective:
         return here.r if here.usable else np.full_like(here.r, np.nan)
 
     def jacobian(self, theta2):
-        """`d r / d theta2` (4.3), the delta Jacobian through the same projection."""
+        """R (4.3)."""
         return self.at(theta2).R
 
     def value(self, theta2):
-        """`q = r'r` (4.2)."""
+        """q (4.2), a bad number where shares can't be inverted."""
         here = self.at(theta2)
-        return here.r @ here.r if here.usable else BAD
+        return here.value if here.usable else BAD
 
     def gradient(self, theta2):
-        """`d q / d theta2 = 2 R'r` (4.4)."""
+        """`d q / d theta2` (4.4), zeros where shares can't be inverted."""
         here = self.at(theta2)
-        return 2 * here.R.T @ here.r if here.usable else np.zeros(len(theta2))
+        return here.gradient if here.usable else np.zeros(len(here.theta2))
+
+
+class Held(Objective):
+    """q as a function of some parameters while others are held; evaluations are the whole objective's."""
+
+    def __init__(self, whole, held, theta2):
+        self.whole, self.held, self.theta2 = whole, held, theta2
+
+    def at(self, others):
+        """The `Point` at the parameters that are not held."""
+        there = self.whole.at(self.among(others))
+        return Point(np.array(others, float), there.solved, there.r, there.R[:, ~self.held])
+
+    def among(self, others):
+        """theta2 (P,) with the others at their places."""
+        theta2 = self.theta2.copy()
+        theta2[~self.held] = others
+        return theta2
+
+    @property
+    def evaluations(self):
+        """Evaluations of the whole objective."""
+        return self.whole.evaluations
 
 
 # Searches ------------------------------------------------------------------------------------------------------------------
 
-def gauss_newton(objective, start, patience=100, restarts=4, **options):
-    """Minimise the sum of squares by Gauss-Newton steps in a trust region (4.5): `step = -(R'R)^-1 R'r` where the region allows.
-
-    Gauss-Newton is slow only on the way to a minimum with large residuals. Mostly that is a poor local one, so a search that is not
-    done after `patience` evaluations begins again from half its starting values, where tastes differ less. Where all attempts are
-    slow, the best minimum has large residuals too, and `quasi_newton` goes on from the lowest point.
+def gauss_newton(objective, start, **options):
+    """Gauss-Newton steps in a trust region (4.5): `step = -(R'R)^-1 R'r` where the region allows.
 
     Parameters
     ----------
     objective : Objective
     start : array (P,)
-    patience, restarts : int
-        Evaluations of one attempt, and how often to begin again.
     options
         Passed to `scipy.optimize.least_squares`.
 
@@ -204,38 +259,55 @@ def gauss_newton(objective, start, patience=100, restarts=4, **options):
     --------
     >>> from blpteach.examples import EXAMPLES
     >>> problem, start = EXAMPLES["cereal"]()
-    >>> problem.estimate(**start).starts[0].message             # the default search of `Problem.estimate`
+    >>> problem.estimate(**start, method="gauss-newton").starts[0].message
     '`ftol` termination condition is satisfied.'
     """
-    ends = []
-    for restart in range(restarts + 1):
-        ends.append(trust_region(objective, start / 2**restart, **{"max_nfev": patience, **options}))
-        if ends[-1].status > 0 or "max_nfev" in options:
-            break
-    best = min(ends, key=lambda end: end.cost)
-    theta2, message = best.x, best.message
-    if best.status == 0 and "max_nfev" not in options:
-        theta2, message = quasi_newton(objective, best.x, gtol=1e-6)
-        message += " BFGS went on from the lowest point of Gauss-Newton."
-    return theta2, message + (f" Begun again from half the starting values {restart} time(s)." if restart else "")
-
-
-def trust_region(objective, start, **options):
-    """`scipy.optimize.least_squares` on r with its analytic Jacobian; NaN residuals make the region shrink."""
     options = {"x_scale": "jac", "xtol": 1e-12, "ftol": 1e-12, "gtol": 1e-10, **options}
-    return least_squares(objective.residuals, start, objective.jacobian, method="trf", **options)
+    found = least_squares(objective.residuals, start, objective.jacobian, method="trf", **options)
+    return found.x, str(found.message)
 
 
-def quasi_newton(objective, start, **options):
-    """Minimise q by BFGS from the Gauss-Newton curvature `2 R'R` (4.8), for minima with large residuals.
+def gauss_newton_while_quick(objective, start, patience=5, most=40):
+    """Gauss-Newton as long as `patience` evaluations divide what one more step promises (4.7) by ten.
 
-    Where the moments can't be made small, as with many instruments that contradict each other, the part of the second derivative
-    that Gauss-Newton leaves out is not small either, and its steps converge slowly. BFGS learns that part on the way.
+    Where residuals are small it converges quadratically. Where they are not, it crawls, and `quasi_newton` does better.
 
     Parameters
     ----------
     objective : Objective
     start : array (P,)
+    patience, most : int
+        Evaluations between two looks, and altogether.
+
+    Returns
+    -------
+    theta2 : array (P,)
+    message : str
+    """
+    theta2, promised, before = start, np.inf, objective.evaluations
+    while objective.evaluations - before < most:
+        theta2, message = gauss_newton(objective, theta2, max_nfev=patience + 1)         # the first is the last point
+        here, last = objective.at(theta2), promised
+        promised = here.promised
+        if here.settled or not promised <= last / 10:
+            break
+    return theta2, message
+
+
+def quasi_newton(objective, start, rounds=5, **options):
+    """BFGS from the Gauss-Newton curvature `2 R'R` (4.8), for minima with large residuals.
+
+    Where the moments can't be made small, as with many instruments that contradict each other, the
+    part of the second derivative that Gauss-Newton leaves out is not small either, and its steps
+    converge slowly. BFGS learns that part on the way. Where it stops though (4.7) promises more,
+    it begins again from there.
+
+    Parameters
+    ----------
+    objective : Objective
+    start : array (P,)
+    rounds : int
+        How often it may begin.
     options
         Of SciPy's BFGS.
 
@@ -255,20 +327,39 @@ def quasi_newton(objective, start, **options):
     >>> problem.estimate(**start, method="quasi-newton").converged
     True
     """
-    if objective.scale is None:
-        _, d, Vt = np.linalg.svd(objective.jacobian(start), full_matrices=False)
-        objective.scale = Vt.T / np.where(d > 1e-8 * d[0], np.sqrt(2) * d, 1)            # (P, P)  there 2 R'R is the identity
-    scale = objective.scale
-    found = minimize(lambda z: objective.value(start + scale @ z), np.zeros(len(start)), method="BFGS",
-                     jac=lambda z: scale.T @ objective.gradient(start + scale @ z), options={"gtol": 1e-4, "c2": 0.5, **options})
-    objective.scale = scale @ np.linalg.cholesky((found.hess_inv + found.hess_inv.T) / 2)
-    return start + scale @ found.x, str(found.message)
+    theta2 = np.array(start, float)
+    for _ in range(rounds):
+        begin, scale = theta2, curvature_units(objective.at(theta2).R)
+        gtol = np.sqrt(ENOUGH / 100 * (1 + objective.value(begin)))          # there q falls by about gtol^2
+        found = minimize(lambda z: objective.value(begin + scale @ z), np.zeros(len(begin)), method="BFGS",
+                         jac=lambda z: scale.T @ objective.gradient(begin + scale @ z),
+                         options={"gtol": gtol, "c2": 0.5, **options})
+        theta2 = begin + scale @ found.x
+        if found.nit == 0 or objective.at(theta2).settled or "maxiter" in options:
+            break
+    return theta2, str(found.message)
+
+
+def curvature_units(R):
+    """Units of theta2 (P, P) in which the Gauss-Newton curvature `2 R'R` is the identity, as far as it is not flat."""
+    size = np.linalg.norm(R, axis=0)
+    size = np.maximum(size, 1e-6 * size.max(initial=0)) + (size.max(initial=0) == 0)
+    _, d, Vt = np.linalg.svd(R / size, full_matrices=False)
+    return Vt.T / (np.sqrt(2) * np.maximum(d, 0.1 * d[0]) + (d[0] == 0)) / size[:, None]
 
 
 def minimize_by(method):
     """A search by any `method` of `scipy.optimize.minimize`, with the same signature as `gauss_newton`.
 
     Methods that take no gradient don't get one.
+
+    Parameters
+    ----------
+    method : str
+
+    Returns
+    -------
+    function
     """
     gradient_free = method.lower() in ("nelder-mead", "powell", "cobyla", "cobyqa")
 
@@ -279,134 +370,150 @@ def minimize_by(method):
     return search
 
 
-def promised_improvement(r, R):
-    """By how much one more Gauss-Newton step would lower the objective (4.7), `r'R(R'R)^-1 R'r`: small whatever the units of theta2."""
-    size = np.linalg.norm(R, axis=0)
-    U, d, _ = np.linalg.svd(R / np.where(size > 0, size, 1), full_matrices=False)
-    return float(((U[:, d > 1e-10].T @ r) ** 2).sum())
+# Estimation ----------------------------------------------------------------------------------------------------------------
 
+@dataclass(frozen=True)
+class Start:
+    """One search: where it began and where it ended.
 
-def invertible_start(objective, start, most=60):
-    """Halve starting values until shares can be inverted there.
-
-    Returns
-    -------
-    start : array (P,)
+    Attributes
+    ----------
+    theta2, found : arrays (P,)
+        Starting values as given, and what was found.
+    held : bool array (P,)
+        Parameters that rest at a bound, or at a corner: zero, with no way down on either side.
     halvings : int
+        How often the starting values were halved until shares could be inverted.
+    objective : float
+        NaN where shares could not be inverted.
+    settled : bool
+        Whether no Gauss-Newton step in the parameters that are not held promises an improvement.
+    evaluations : int
+    message : str
+        The method's last word.
+    step : int
+        Of GMM.
+    linear : array (K,)
+        Linear parameters there, of all equations.
     """
-    for halvings in range(most):
-        if objective.at(start).usable:
-            return start, halvings
-        start = start / 2
-    return start, most
+    theta2: np.ndarray
+    found: np.ndarray
+    held: np.ndarray
+    halvings: int
+    objective: float
+    settled: bool
+    evaluations: int
+    message: str
+    step: int = 1
+    linear: np.ndarray = None
 
 
 def stay(objective, start):
     """The search that does not move."""
-    return start, "evaluated, not searched"
+    here = objective.at(start)
+    return Start(start, start, np.zeros(len(start), bool), 0, here.value, here.settled, 1, "evaluated, not searched")
 
-
-def random_starts(free, count, seed):
-    """Starting values (count, P) around the given ones: each parameter uniform between -1 and 2 times its value."""
-    return free.start * np.random.default_rng(seed).uniform(-1, 2, (count, len(free.start)))
-
-
-@dataclass(frozen=True)
-class Start:
-    """One search: GMM step, start as given, halvings of it, objective reached, evaluations, and the method's last word."""
-    step: int
-    theta2: np.ndarray
-    halvings: int
-    objective: float
-    evaluations: int
-    message: str
-
-
-# Estimation ----------------------------------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Fit:
-    """What the steps ended with: theta2, the last objective (its r, R and utilities), beta, W, and all searches."""
-    theta2: np.ndarray
-    objective: Objective
-    beta: np.ndarray
+    """What the steps of GMM ended with.
+
+    Attributes
+    ----------
+    point : Point
+        The objective at the estimates.
+    linear : array (K,)
+        Linear parameters of all equations.
+    W : array (M, M)
+        Weights of the last step.
+    starts : list of Start
+        All searches of all steps.
+    held : bool array (P,)
+        Parameters at a bound or corner.
+    """
+    point: Point
+    linear: np.ndarray
     W: np.ndarray
     starts: list
+    held: np.ndarray
 
 
-def search_once(search, objective, start, step, options):
-    """One search from an invertible start; the objective's memory is left at its end."""
-    before = objective.evaluations
-    begin, halvings = (start, 0) if search is stay else invertible_start(objective, start)
-    theta2, message = (search(objective, begin, **options) if len(start) and objective.at(begin).usable else (begin, "nothing to search"))
-    value = objective.value(theta2)
-    return theta2, Start(step, start, halvings, value, objective.evaluations - before, message)
-
-
-def gmm_steps(X, Z, N, solve, start, steps, update, initial_update=False, extra_starts=(), search=gauss_newton, options=None, progress=None):
+def gmm_steps(equations, solve, starts, search, steps=1, covariance=None, initial_update=False, progress=None):
     """One-step or two-step GMM (4.6): search with `W = (Z'Z/N)^-1`, then again with `W = S^-1` at what was found.
+
+    All starting values compete in the first step. The second searches from each distinct minimum of
+    the first, so that they compete under the same weights.
 
     Parameters
     ----------
-    X : array (N, K1)
-    Z : array (N, M)
-        Both after absorption of fixed effects. With a supply side those of both equations, block-diagonal, with 2N rows.
-    N : int
-        Products in all markets.
+    equations : equations.Equations
     solve : function
-        From theta2 to what the linear equations explain, as in `Objective`.
-    start : array (P,)
-    steps : int
-    update : function
-        From the unobservables (N,) or (2N,) to S (M, M), the covariance of the moments.
-    initial_update : bool
-        Whether the first step's weights already are S^-1, at the starting values.
-    extra_starts : list of arrays (P,)
-        More starting values for the first step.
+        From theta2 (P,) to what the equations explain, as in `Objective`.
+    starts : list of arrays (P,)
     search : function
-        `gauss_newton`, `quasi_newton`, `minimize_by(method)`, or `stay`, which evaluates and does not search.
-    options : dict, optional
-        For the search.
+        From an `Objective` and a start to a `Start`.
+    steps : int
+    covariance : function, optional
+        From the unobservables of all equations to S (M, M), the covariance of the moments.
+    initial_update : bool
+        Whether the first step's weights already are S^-1, at the first start.
     progress : Progress, optional
 
     Returns
     -------
     Fit
+
+    Raises
+    ------
+    InputError
+        With `initial_update`, where shares can't be inverted at the first start.
     """
-    W, theta2, starts = weighting_2sls(Z, N), start, []
-    solve, progress = remembering(solve), progress or Progress(False)
+    W, progress, ends = equations.first_weights(), progress or Progress(False), []
     if initial_update:
-        W = weighting_matrix(update(unobservables(X, Z, W, solve(start).values)))
+        W = efficient_weights(equations, W, solve(starts[0]), covariance)
     for step in range(1, steps + 1):
-        if step > 1:
-            W = weighting_matrix(update(unobservables(X, Z, W, objective.utilities.values)))
-        beta_map, moment_map = concentrate(X, Z, W, N)
-        objective = Objective(solve, moment_map, progress, objective.scale if step > 1 else None)
-        candidates, chosen, ends = [theta2, *(extra_starts if step == 1 else ())], {}, []
-        if step > 1 and search is gauss_newton:
-            chosen = {"restarts": 0}                            # an estimate is no start to begin again from half of
-        for number, candidate in enumerate(candidates, 1):
-            progress.start(f"step {step} of {steps}, start {number} of {len(candidates)}: ")
-            end, record = search_once(search, objective, candidate, step, chosen | (options or {}))
-            ends.append((record.objective, number, end))
-            starts.append(record)
-        theta2 = min(ends)[2]
-        beta = beta_map @ objective.at(theta2).utilities.values
+        beta_map, moment_map = equations.concentrate(W)
+        objective, found = Objective(solve, moment_map, progress), []
+        for number, start in enumerate(starts, 1):
+            progress.start(f"step {step} of {steps}, start {number} of {len(starts)}: ")
+            end = search(objective, start)
+            linear = beta_map @ objective.at(end.found).solved.values
+            found.append(replace(end, step=step, linear=linear))
+        ends += found
+        best = distinct(found)
+        point = objective.at(best[0].found)
+        if step == steps or not point.usable:                   # nothing to weight where shares can't be inverted
+            break
+        W, starts = efficient_weights(equations, W, point.solved, covariance), [end.found for end in best]
     progress.finish()
-    return Fit(theta2, objective, beta, W, starts)
+    return Fit(point, best[0].linear, W, ends, best[0].held)
 
 
-def remembering(solve):
-    """`solve` with a memory of its last point: a step begins where the one before ended."""
-    last = {"theta2": None}
-
-    def remembered(theta2):
-        if not np.array_equal(theta2, last["theta2"]):
-            last.update(solved=solve(theta2), theta2=np.array(theta2))
-        return last["solved"]
-    return remembered
+def efficient_weights(equations, W, solved, covariance):
+    """S^-1 (3.6) at what was solved, the linear parameters estimated with W."""
+    if not solved.usable:
+        raise InputError("Step 3: efficient weights need unobservables, and at the starting values shares can't be "
+                         "inverted. Take sigma and pi nearer to zero, or leave initial_update out.")
+    return weighting_matrix(covariance(equations.unobservables(solved.values, W)))
 
 
-def unobservables(X, Z, W, values):
-    """What is left of `values` after the linear parameters (3.3): xi, or with a supply side xi above omega."""
-    return values - X @ iv_gmm(values, X, Z, W)
+def distinct(ends, close=1e-3):
+    """Ends that differ, the lowest first; where none has a value, the first.
+
+    Two ends are the same where the objective and all parameters agree, up to the sign of a parameter
+    that is zero in the middle of its distribution: of a sigma, whose nodes lie on both sides.
+    """
+    usable = sorted((end for end in ends if np.isfinite(end.objective)), key=lambda end: end.objective)
+    kept = []
+    for end in usable or ends[:1]:
+        if not any(same_end(end, other, close) for other in kept):
+            kept.append(end)
+    return kept
+
+
+def same_end(one, other, close=1e-3):
+    """Whether two searches ended at the same point, up to signs that leave the objective and linear parameters."""
+    def agree(a, b):
+        return np.allclose(a, b, rtol=close, atol=close * max(abs(b).max(initial=0), 1e-12) / 10)
+    return bool(abs(one.objective - other.objective) <= 1e-6 * (1 + abs(other.objective))
+                and agree(one.linear, other.linear) and agree(abs(one.found), abs(other.found)))

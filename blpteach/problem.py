@@ -4,12 +4,13 @@ Everything that is estimated lives in the step modules; here is what they are gi
 """
 from copy import copy
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 
 from .tables import validation as check
+from .corners import random_starts, search_within
 from .tables.agents import read_consumers
 from .tables.blocks import make_blocks
 from .errors import InputError, listing
@@ -18,7 +19,8 @@ from .estimates import Estimates
 from .tables.formula import design
 from .gmm import absorb_effects
 from .lognormal import Lognormal
-from .outer_loop import Theta2, gauss_newton, gmm_steps, minimize_by, quasi_newton, random_starts, solve_delta, stay
+from .outer_loop import gauss_newton, gauss_newton_while_quick, gmm_steps, minimize_by, quasi_newton, solve_delta, stay
+from .parameters import Free
 from .post_estimation import ownership_matrix
 from .progress import Progress
 from .supply import CostModel, Pricing, solve_demand_and_supply
@@ -208,8 +210,8 @@ class Problem:
 
     # Estimating ------------------------------------------------------------------------------------------------------------
 
-    def estimate(self, sigma=None, pi=None, *, beta=None, steps=1, initial_update=False, weighting=None, errors=None, center=True,
-                 method=None, options=None, starts=0, seed=0, progress=None):
+    def estimate(self, sigma=None, pi=None, *, beta=None, sigma_bounds=None, steps=1, initial_update=False, weighting=None,
+                 errors=None, center=True, method=None, options=None, starts=0, seed=0, progress=None):
         """Search for the parameters.
 
         Parameters
@@ -219,24 +221,31 @@ class Problem:
         pi : array (K2, D), optional
             Starting values; zeros are fixed at zero.
         beta : dict, optional
-            Starting values of linear parameters that must be searched, by column: with a supply side those of columns of `linear` with
-            prices, as in `{"prices": -2.0}`.
+            Starting values of linear parameters that must be searched, by column: with a supply side those of columns of
+            `linear` with prices, as in `{"prices": -2.0}`.
+        sigma_bounds : (low, high), optional
+            Two numbers, or None for no bound, which hold for the first free element of each column of sigma, the standard
+            deviation of a diagonal sigma: `(0, None)`. Or two arrays (K2, L), infinite where there is no bound. By default
+            sigma is free. In expectation its sign is immaterial; with given nodes it is part of the estimate.
         steps : 1 or 2
             Two-step GMM searches again with the efficient weighting matrix.
         initial_update : bool
             Whether the first step already has efficient weights, from the unobservables at the starting values.
         weighting, errors : str, optional
-            `"robust"`, `"clustered"` or `"unadjusted"`, for the second step's weights and for standard errors. By default robust, or
-            clustered where the problem has clusters.
+            `"robust"`, `"clustered"` or `"unadjusted"`, for the second step's weights and for standard errors. By default
+            robust, or clustered where the problem has clusters. Standard errors are the sandwich (3.9) of the weights that
+            were used and of this kind of covariance, also where the two are of different kinds.
         center : bool
             Whether moments are centred in S. It has no effect on `"unadjusted"`.
         method : str, optional
-            `"gauss-newton"`, the default without a supply side; `"quasi-newton"`, the default with one, where residuals are large; or a
-            method of `scipy.optimize.minimize`, for comparison.
+            By default Gauss-Newton, and BFGS from its curvature where that is slow or there is a supply side. `"gauss-newton"` and
+            `"quasi-newton"` are these two alone; or a method of `scipy.optimize.minimize`, for comparison.
         options : dict, optional
             For the search.
         starts : int
-            More starting values, drawn around the given ones (each parameter between -1 and 2 times its value) with `seed`.
+            More starting values, drawn around the given ones with `seed`: sigma of either sign, what multiplies price of its own
+            (see `corners.random_starts`). The lowest minimum wins; `minima` of the estimates has them all.
+        seed : int
         progress : bool, optional
             Show evaluations, objective, gradient norm and time left; by default once the search takes more than two seconds.
 
@@ -247,19 +256,25 @@ class Problem:
         Raises
         ------
         InputError
-            For starting values of the wrong shape, not finite, or above sigma's diagonal; where sigma and pi are zero everywhere
-            though `random` is given, so that nothing is left to search; for a searched linear parameter without a starting value, or one for a parameter
-            that is not searched; for an unknown `method`, `steps`, `weighting`, `errors` or `starts`; for `"clustered"` without
-            clusters; for fewer moments than parameters; and, with log costs and no lower bound, where a cost at the starting
-            values has no logarithm. A search that fails raises nothing: see `converged` and `verdict`.
+            For starting values of the wrong shape, not finite, or above sigma's diagonal; where sigma and pi are zero
+            everywhere though `random` is given, so that nothing is left to search; for a searched linear parameter without a
+            starting value, or one for a parameter that is not searched; for an unknown `method`, `steps`, `weighting`, `errors`
+            or `starts`; for `"clustered"` without clusters; for fewer moments than parameters; for bounds that are none; where
+            efficient weights are asked for at values at which shares can't be inverted; and, with log costs and no lower bound,
+            where a cost at the starting values has no logarithm. A search that fails raises nothing: see `converged` and
+            `verdict`.
         """
-        if method is not None and method not in SEARCHES and str(method).lower() not in MINIMIZERS:
-            raise InputError(f"method={method!r}: choose {listing(SEARCHES)} or a method of scipy.optimize.minimize: {listing(MINIMIZERS, 20)}.")
-        if not isinstance(starts, (int, np.integer)) or starts < 0:
-            raise InputError(f"starts={starts!r}: how many more starting values is a whole number, not negative.")
-        search = self.default_search if method is None else SEARCHES.get(method) or minimize_by(method)
-        return self._fit(self.theta2(sigma, pi, beta), steps, initial_update, weighting, errors, center, search, options=options,
-                         starts=starts, seed=seed, progress=Progress(progress))
+        first, then = self.searches(method, options or {})
+        check.starts(starts)
+        free = self.free(sigma, pi, beta, sigma_bounds)
+        if self.K2 and not len(free.rows):
+            raise InputError("Step 4: sigma and pi are zero everywhere, and zeros in the starting values are fixed at zero, so there is "
+                             "nothing to search. Give starting values that are not zero, such as sigma=[0.5, ...], or leave out "
+                             "random for a logit.")
+        check.check_order_condition(self.Z_names + self.ZS_names, self.X1_names + self.X3_names, free.names[:len(free.rows)])
+        search = partial(search_within, free=free, first=first, then=then)
+        candidates = [free.start, *random_starts(free, starts, seed)]
+        return self._fit(free, candidates, search, steps, initial_update, weighting, errors, center, Progress(progress))
 
     def evaluate(self, sigma=None, pi=None, *, beta=None, steps=1, initial_update=False, weighting=None, errors=None, center=True):
         """What `estimate` computes, at given nonlinear parameters and without a search.
@@ -267,7 +282,7 @@ class Problem:
         Parameters
         ----------
         sigma, pi, beta, steps, initial_update, weighting, errors, center
-            As in `estimate`.
+            As in `estimate`. There may be fewer moments than parameters.
 
         Returns
         -------
@@ -279,39 +294,124 @@ class Problem:
         InputError
             As in `estimate`, but sigma and pi may be zero everywhere.
         """
-        return self._fit(self.theta2(sigma, pi, beta), steps, initial_update, weighting, errors, center, stay)
+        free = self.free(sigma, pi, beta)
+        return self._fit(free, [free.start], stay, steps, initial_update, weighting, errors, center)
 
-    def _fit(self, free, steps, initial_update, weighting, errors, center, search, options=None, starts=0, seed=0, progress=None):
-        if search is not stay and self.K2 and not len(free.rows):
-            raise InputError("Step 4: sigma and pi are zero everywhere, and zeros in the starting values are fixed at zero, so there is nothing "
-                             "to search. Give starting values that are not zero, such as sigma=[0.5, ...], or leave out random for a logit.")
+    def _fit(self, free, starts, search, steps, initial_update, weighting, errors, center, progress=None):
         weighting, errors = self.kind_of_errors(weighting, "weighting"), self.kind_of_errors(errors, "errors")
-        if steps not in (1, 2):
-            raise InputError(f"steps must be 1 or 2, not {steps!r}.")
-        linear, nonlinear = self.X1_names + self.X3_names, self.theta2_names(free)[:len(free.rows)]
-        check.check_order_condition(self.Z_names + self.ZS_names, linear, nonlinear)
-        equations = Equations.of(self, free)
-
-        def covariance(unobservables, kind):
-            net = np.r_[self.demean(unobservables[:self.N]), unobservables[self.N:]]
-            return equations.moment_covariance(net, kind, self.clusters, center)
+        check.steps(steps)
+        equations, solve = Equations.of(self, free), self.solver(free)
         if self.cost_model is not None and self.cost_model.log and self.cost_model.bounds[0] is None:
-            check.check_costs_at_start(self.solver(free)(free.start), self.market_ids)
-        extra = random_starts(free, starts, seed) if starts else ()
-        fit = gmm_steps(equations.X, equations.Z, self.N, self.solver(free), free.start, steps, lambda left: covariance(left, weighting),
-                        initial_update, extra, search, options, progress)
-        return Estimates(self, free, equations, fit, errors, covariance, searched=search is not stay)
+            check.check_costs_at_start(solve(free.start), self.market_ids)
+        covariance = partial(self.moment_covariance, equations, kind=weighting, center=center)
+        fit = gmm_steps(equations, solve, starts, search, steps, covariance, initial_update, progress)
+        return Estimates(self, free, equations, fit, errors, center, searched=search is not stay)
+
+    def searches(self, method, options):
+        """The quick search and the one that goes on, as in `corners.search_within`, by their name in `estimate`."""
+        name = None if method is None else str(method).lower()
+        if name is not None and name not in SEARCHES and name not in MINIMIZERS:
+            raise InputError(f"method={method!r}: choose {listing(SEARCHES)} or a method of scipy.optimize.minimize: "
+                             f"{listing(MINIMIZERS, 20)}.")
+        if name is None and self.cost_model is None and not options:
+            return gauss_newton_while_quick, quasi_newton
+        if name is None:
+            search = partial(self.default_search, **options)
+        else:
+            search = partial(SEARCHES[name] if name in SEARCHES else minimize_by(method), **options)
+        return search, search
+
+    @property
+    def default_search(self):
+        """Gauss-Newton; with a supply side, where residuals are large, BFGS from its curvature at once."""
+        return gauss_newton if self.cost_model is None else quasi_newton
+
+    def moment_covariance(self, equations, unobservables, kind, center):
+        """S (M, M) of the moments of all equations, at unobservables before absorption."""
+        xi, others = unobservables[:self.N], unobservables[self.N:]
+        return equations.moment_covariance(np.r_[self.demean(xi), others], kind, self.clusters, center)
 
     def solver(self, free, blocks=None, prices=None, X1=None):
         """The function from theta2 (P,) to what the linear equations explain: delta, and with a supply side costs.
 
         Other blocks, and prices with their X1, are for other points than the data.
+
+        Parameters
+        ----------
+        free : parameters.Free
+        blocks : list of Block, optional
+        prices : array (N,), optional
+        X1 : array (N, K1), optional
+
+        Returns
+        -------
+        function
         """
         blocks = self.blocks if blocks is None else blocks
         if self.cost_model is None:
             return partial(solve_delta, free=free, blocks=blocks, N=self.N, lognormal=self.lognormal)
         pricing = self.pricing if prices is None else replace(self.pricing, prices=prices, X1=X1)
-        return partial(solve_demand_and_supply, free=free, blocks=blocks, pricing=pricing, model=self.cost_model, lognormal=self.lognormal)
+        return partial(solve_demand_and_supply, free=free, blocks=blocks, pricing=pricing, model=self.cost_model,
+                       lognormal=self.lognormal)
+
+    def free(self, sigma=None, pi=None, beta=None, sigma_bounds=None):
+        """Which parameters are searched, and from where: `parameters.Free`, in PyBLP's order.
+
+        Parameters
+        ----------
+        sigma, pi, beta, sigma_bounds
+            As in `estimate`.
+
+        Returns
+        -------
+        parameters.Free
+
+        Examples
+        --------
+        >>> from blpteach.examples import EXAMPLES
+        >>> problem, start = EXAMPLES["simulated"]()
+        >>> problem.free(start["sigma"], start["pi"]).names
+        ['sigma[x, nodes1]', 'sigma[group, nodes2]', 'pi[prices, income]']
+        """
+        if not self.K2 and (sigma is not None or pi is not None):
+            raise InputError("sigma and pi need random=...: the characteristics for which tastes differ.")
+        sigma = check.parameter_matrix(sigma, self.X2_names, self.node_names, "sigma", lower=True)
+        pi = check.parameter_matrix(pi, self.X2_names, self.demographic_names, "pi")
+        (rows, columns), (pi_rows, pi_columns) = np.nonzero(sigma), np.nonzero(pi)
+        searched = np.flatnonzero(self.linear.price_slope.any(0)) if self.cost_model is not None else np.empty(0, int)
+        start = np.zeros(self.K1)
+        start[searched] = check.searched_beta(beta, self.X1_names, searched, self.cost_model is not None)
+        rows, columns = np.r_[rows, pi_rows], np.r_[columns, pi_columns + self.L]
+        size = np.sqrt((np.hstack([self.X2.values[:, rows], self.linear.values[:, searched]])**2).mean(0))
+        on_price = np.r_[self.X2.price_slope.any(0)[rows], np.ones(len(searched), bool)]
+        free = Free(np.hstack([sigma, pi]), rows, columns, self.L, start, searched,
+                    self._theta2_names(rows, columns, searched), 1 / np.where(size > 0, size, 1), on_price=on_price)
+        free = replace(free, even=np.isin(free.nodes, np.flatnonzero(self.even_nodes)))
+        return replace(free, **check.sigma_bounds(sigma_bounds, free, sigma.shape))
+
+    @cached_property
+    def even_nodes(self):
+        """Which columns of nodes (L,) lie symmetrically about zero in every market, as those of `gauss_hermite` do.
+
+        Their odd moments are zero, alone and with every other taste.
+        """
+        def average(values):
+            return np.bincount(self.agent_markets, self.weights * values, self.T)        # (T,)
+
+        def is_even(column):
+            node, others = self.tastes[:, column], np.delete(self.tastes, column, axis=1)
+            odd = [average(node * other) for other in (np.ones_like(node), node**2, *others.T)]
+            return bool(abs(np.array(odd)).max() <= 1e-9)
+        return np.array([is_even(column) for column in range(self.L)], bool)
+
+    def _theta2_names(self, rows, columns, searched):
+        tastes = self.node_names + self.demographic_names
+        return [f"{'sigma' if column < self.L else 'pi'}[{self.X2_names[row]}, {tastes[column]}]"
+                for row, column in zip(rows, columns)] + [f"beta[{self.X1_names[k]}]" for k in searched]
+
+    def demean(self, xi):
+        """xi (N,) after absorption of the fixed effects."""
+        return xi if self.effects is None else absorb_effects(xi[:, None], self.effects)[:, 0]
 
     def with_instruments(self, demand, supply=None):
         """The same problem with other excluded instruments.
@@ -350,33 +450,6 @@ class Problem:
         if supply is not None:
             other._read_supply(now["supply"], now["log_costs"], now["cost_bounds"], now["supply_instruments"])
         return other
-
-    def theta2(self, sigma=None, pi=None, beta=None):
-        """Starting values as `Theta2`: the free elements in PyBLP's order, sigma by rows, then pi by rows, then searched linear ones."""
-        if not self.K2 and (sigma is not None or pi is not None):
-            raise InputError("sigma and pi need random=...: the characteristics for which tastes differ.")
-        sigma = check.parameter_matrix(sigma, self.X2_names, self.node_names, "sigma", lower=True)
-        pi = check.parameter_matrix(pi, self.X2_names, self.demographic_names, "pi")
-        rows, columns = np.nonzero(sigma)
-        pi_rows, pi_columns = np.nonzero(pi)
-        searched = np.flatnonzero(self.linear.price_slope.any(0)) if self.cost_model is not None else np.empty(0, int)
-        start = check.searched_beta(beta, self.X1_names, searched, self.cost_model is not None)
-        return Theta2(np.hstack([sigma, pi]), np.r_[rows, pi_rows], np.r_[columns, pi_columns + self.L], searched, start)
-
-    def theta2_names(self, free):
-        """Names of the free elements, such as `sigma[prices, nodes1]` and `pi[prices, income]`."""
-        tastes = self.node_names + self.demographic_names
-        return [f"{'sigma' if column < self.L else 'pi'}[{self.X2_names[row]}, {tastes[column]}]"
-                for row, column in zip(free.rows, free.columns)] + [f"beta[{self.X1_names[k]}]" for k in free.searched]
-
-    def demean(self, xi):
-        """xi (N,) after absorption of the fixed effects."""
-        return xi if self.effects is None else absorb_effects(xi[:, None], self.effects)[:, 0]
-
-    @property
-    def default_search(self):
-        """Gauss-Newton; with a supply side, where residuals are large, BFGS from its curvature."""
-        return gauss_newton if self.cost_model is None else quasi_newton
 
     def kind_of_errors(self, kind, argument):
         """The kind asked for, or by default clustered where the problem has clusters, else robust."""

@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 
+LONGEST = 3600                                                  # seconds; a longer guess is none
+
 
 class Progress:
     """Shows evaluation, objective, gradient norm and time left, on one line of stderr.
@@ -50,4 +52,6 @@ def time_left(norms, seconds, tolerance=1e-6):
         return "time left: not known yet"
     per_evaluation = np.log(recent[0] / recent[-1]) / (len(recent) - 1)
     left = max(np.log(recent[-1] / tolerance), 0) / per_evaluation * seconds
+    if left > LONGEST:                                          # it hardly falls: the guess says nothing
+        return "time left: not known yet"
     return "about a second left" if left < 1.5 else f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} min left"

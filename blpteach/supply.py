@@ -148,7 +148,7 @@ class DemandAndSupply:
 
     Attributes
     ----------
-    demand : outer_loop.MeanUtilities
+    mean_utilities : outer_loop.MeanUtilities
         delta, its Jacobian in the elements of Gamma, and the markets that could not be inverted.
     net_delta, net_delta_jacobian : arrays (N,), (N, P)
         delta less what the searched linear parameters explain.
@@ -157,7 +157,7 @@ class DemandAndSupply:
     clipped : bool array (N,)
         Costs outside their bounds.
     """
-    demand: MeanUtilities
+    mean_utilities: MeanUtilities
     net_delta: np.ndarray
     net_delta_jacobian: np.ndarray
     costs: np.ndarray
@@ -168,12 +168,12 @@ class DemandAndSupply:
     @property
     def delta(self):
         """Mean utilities (N,)."""
-        return self.demand.delta
+        return self.mean_utilities.delta
 
     @property
     def failed(self):
         """Numbers of the markets whose shares could not be inverted."""
-        return self.demand.failed
+        return self.mean_utilities.failed
 
     @cached_property
     def values(self):
@@ -187,7 +187,8 @@ class DemandAndSupply:
 
     @property
     def usable(self):
-        return self.demand.usable and bool(np.isfinite(self.values).all())
+        """Whether shares were inverted in all markets, and all costs have what the cost equation explains."""
+        return self.mean_utilities.usable and bool(np.isfinite(self.values).all())
 
 
 def solve_demand_and_supply(theta2, free, blocks, pricing, model, lognormal=NONE):
@@ -197,7 +198,7 @@ def solve_demand_and_supply(theta2, free, blocks, pricing, model, lognormal=NONE
     ----------
     theta2 : array (P,)
         Free elements of Gamma, then the linear parameters that are searched.
-    free : outer_loop.Theta2
+    free : parameters.Free
     blocks : list of Block
     pricing : Pricing
     model : CostModel
@@ -214,48 +215,52 @@ def solve_demand_and_supply(theta2, free, blocks, pricing, model, lognormal=NONE
     >>> from blpteach.simulation import FORMULAS, SUPPLY
     >>> products, agents = simulate(T=3)
     >>> problem, truth = Problem(products, agents, **FORMULAS, supply=SUPPLY), Truth()
-    >>> free = problem.theta2(truth.sigma_matrix, truth.pi_matrix, {"prices": truth.beta[1]})
-    >>> found = solve_demand_and_supply(free.start, free, problem.blocks, problem.pricing, problem.cost_model)
+    >>> free = problem.free(truth.sigma_matrix, truth.pi_matrix, {"prices": truth.beta[1]})
+    >>> found = problem.solver(free)(free.start)                # calls this function
     >>> bool(abs(found.costs - products["costs"]).max() < 1e-9)              # at the truth, the costs that made the prices
     True
     """
-    beta = free.linear(theta2, pricing.X1.shape[1])
-    demand = solve_delta(theta2[:len(free.rows)], free, blocks, len(pricing.prices), lognormal)
-    eta, eta_jacobian = solve_margins(theta2, free, blocks, pricing, demand, lognormal)
-    tilde_costs, slope, clipped = model.transform(pricing.prices - eta)
-    return DemandAndSupply(demand, demand.delta - pricing.X1 @ beta, np.hstack([demand.jacobian, -pricing.X1[:, free.searched]]),
-                           pricing.prices - eta, tilde_costs, -slope[:, None] * eta_jacobian, clipped)
+    found = solve_delta(theta2, free, blocks, len(pricing.prices), lognormal)
+    eta, eta_jacobian = solve_margins(theta2, free, blocks, pricing, found, lognormal)
+    costs, beta = pricing.prices - eta, free.unpack(theta2).beta
+    tilde_costs, slope, clipped = model.transform(costs)
+    net_jacobian = np.hstack([found.jacobian, -pricing.X1[:, free.searched]])            # (N, P)
+    return DemandAndSupply(found, found.delta - pricing.X1 @ beta, net_jacobian,
+                           costs, tilde_costs, -slope[:, None] * eta_jacobian, clipped)
 
 
-def solve_margins(theta2, free, blocks, pricing, demand, lognormal=NONE):
+def solve_margins(theta2, free, blocks, pricing, mean_utilities, lognormal=NONE):
     """Margins in all markets (5.6), and how they move with theta2 (9.3).
 
     Parameters
     ----------
     theta2, free, blocks, pricing, lognormal
         As in `solve_demand_and_supply`.
-    demand : outer_loop.MeanUtilities
+    mean_utilities : outer_loop.MeanUtilities
 
     Returns
     -------
     eta : array (N,)
-        NaN where shares could not be inverted.
+        NaN where shares could not be inverted, and where no margins solve the first-order conditions.
     jacobian : array (N, P)
     """
-    Gamma, beta = free.matrix(theta2), free.linear(theta2, pricing.X1.shape[1])
-    eta, jacobian = np.full(len(demand.delta), np.nan), np.full((len(demand.delta), len(theta2)), np.nan)
-    if not demand.usable:
+    parameters, delta = free.unpack(theta2), mean_utilities.delta
+    eta, jacobian = np.full(len(delta), np.nan), np.full((len(delta), len(theta2)), np.nan)
+    if not mean_utilities.usable:
         return eta, jacobian
     for block, H, setters in zip(blocks, pricing.ownership, pricing.setters):
-        tastes, linear_Gamma = lognormal.as_tastes(block.tastes, Gamma)
-        X1_slope, X2_slope, here = pricing.X1_slope[block.index], pricing.X2_slope[block.index], demand.jacobian[block.index]
-        P = choice_probabilities(demand.delta[block.index], taste_deviations(block.X2, tastes, linear_Gamma))        # (B, J, I)
-        alpha = price_coefficients(X1_slope, beta, X2_slope, linear_Gamma, tastes)       # (B, J, I)
+        tastes, Gamma = lognormal.as_tastes(block.tastes, parameters.Gamma)
+        X1_slope, X2_slope = pricing.X1_slope[block.index], pricing.X2_slope[block.index]
+        P = choice_probabilities(delta[block.index], taste_deviations(block.X2, tastes, Gamma))          # (B, J, I)
+        alpha = price_coefficients(X1_slope, parameters.beta, X2_slope, Gamma, tastes)   # (B, J, I)
         D = share_jacobian(P, block.weights, alpha)
-        eta[block.index] = margins(block.shares, D, H)
-        v = lognormal.slopes(block.tastes, Gamma, free.rows, free.columns)               # (B, I, H)
-        slopes = utility_slopes(block.X2, v, here, free, X1_slope, X2_slope)
-        jacobian[block.index] = margin_jacobian(P, block.weights, alpha, eta[block.index], H, slopes, setters, D)
+        v = lognormal.slopes(block.tastes, parameters.Gamma, free.rows, free.columns)    # (B, I, H)
+        slopes = utility_slopes(block.X2, v, mean_utilities.jacobian[block.index], free, X1_slope, X2_slope)
+        try:
+            eta[block.index] = margins(block.shares, D, H)
+            jacobian[block.index] = margin_jacobian(P, block.weights, alpha, eta[block.index], H, slopes, setters, D)
+        except np.linalg.LinAlgError:                           # no price moves any share: NaN stays
+            return eta, jacobian
     return eta, jacobian
 
 

@@ -77,7 +77,7 @@ def supply_against_pyblp():
     from blpteach.examples import supply
     (problem, start), theirs = supply(), oracle.autos_with_supply(*load_autos())
     print(f"\n{'automobiles, demand and supply (milliseconds)':<58}{'blpteach':>12}{'PyBLP':>12}{'ratio':>9}")
-    free = problem.theta2(start["sigma"], start["pi"])
+    free = problem.free(start["sigma"], start["pi"])
     solve = problem.solver(free)
 
     def evaluate_pyblp():

@@ -162,7 +162,7 @@ def test_error_of_the_mean_elasticity(problem, estimates):
             for sign in (1, -1):
                 theta2, beta = (np.r_[estimates.theta2, estimates.beta] + sign * step)[:13], estimates.beta[0] + sign * step[13]
                 delta = delta_of(theta2)
-                ends.append(elasticity(problem, free.matrix(theta2), beta_of(delta, beta), delta, observed))
+                ends.append(elasticity(problem, free.unpack(theta2).Gamma, beta_of(delta, beta), delta, observed))
             c[k] = (ends[0] - ends[1]) / (2 * step[k])
         return c
 

@@ -142,7 +142,7 @@ def test_of_the_cereals_with_explicit_dummies(cereal):
     assert_allclose(found.loc["beta[prices]", "F"], (restricted - full) / 20 / (full / df), rtol=1e-7)
     Y, Z = residual(Y / np.linalg.norm(Y, axis=0), dummies), residual(instruments, dummies)
     assert_allclose(found["conditional_F"], [sanderson_windmeijer(Y, Z, j, df) for j in range(14)], rtol=1e-5)
-    assert list(found.index) == ["beta[prices]", *problem.theta2_names(cereal.free)]
+    assert list(found.index) == ["beta[prices]", *cereal.free.names]
     assert set(found.index) <= set(cereal.to_frame().index)
     assert (found["df"] == 20).all() and (found["conditional_df"] == 7).all() and (found["residual_df"] == df).all()
 
@@ -261,7 +261,7 @@ def test_a_profile_by_brute_force(made, made_with_supply, supply, name, k):
                      options={"xatol": 1e-5, "fatol": 1e-7, "maxiter": 1000})
     assert brute.success and brute.fun > estimates.objective + 0.01
     assert found["objective"][0] == pytest.approx(brute.fun, rel=1e-5)
-    others = [other for other in estimates.problem.theta2_names(estimates.free) if other != name]
+    others = [other for other in estimates.free.names if other != name]
     assert_allclose(found.loc[0, others].astype(float), brute.x, rtol=5e-3)
 
 

@@ -78,7 +78,7 @@ def test_nobody_likes_high_prices_and_surplus_moves_by_minus_shares(found):
 
 def test_supply_side_derivatives(tables):
     problem = Problem(*tables, **MODEL, supply="1 + x + group + w0 + w1")
-    free = problem.theta2(SIGMA, PI)
+    free = problem.free(SIGMA, PI)
     solve = problem.solver(free)
     assert_allclose(solve(free.start).jacobian, differences(lambda theta2: solve(theta2).values, free.start), rtol=1e-5, atol=1e-6)
 

@@ -6,7 +6,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from blpteach import Problem, Truth, concentrate, load_simulated, simulate, weighting_2sls
 from blpteach.examples import cereal
-from blpteach.outer_loop import MeanUtilities, Objective, Theta2, gmm_steps, invertible_start, solve_delta
+from blpteach.corners import invertible_start, random_starts, search_within
+from blpteach.equations import Equations
+from blpteach.outer_loop import MeanUtilities, Objective, gauss_newton, gmm_steps, quasi_newton, solve_delta, stay
+from blpteach.parameters import Free, Parameters
 from blpteach.progress import Progress
 from blpteach.simulation import FORMULAS
 
@@ -35,7 +38,7 @@ def found(simulated):
 
 def objective_of(problem, sigma, pi):
     """The concentrated objective with first-step weights, and its start."""
-    free = problem.theta2(sigma, pi)
+    free = problem.free(sigma, pi)
     moment_map = concentrate(problem.X1, problem.Z, weighting_2sls(problem.Z))[1]
     return Objective(problem.solver(free), moment_map, Progress(False)), free.start
 
@@ -52,16 +55,16 @@ def test_theta2_is_the_lower_triangle_of_sigma_by_rows_then_pi_by_rows(nevo):
     problem, _ = nevo
     sigma = np.array([[1, 0, 0, 0], [2, 3, 0, 0], [4, 5, 6, 0], [7, 8, 9, 10.0]])
     pi = np.arange(11.0, 27).reshape(4, 4)
-    free = problem.theta2(sigma, pi)
+    free = problem.free(sigma, pi)
     assert_array_equal(free.start, np.arange(1, 27))
-    assert problem.theta2_names(free)[:3] == ["sigma[1, nodes0]", "sigma[prices, nodes0]", "sigma[prices, nodes1]"]
-    assert problem.theta2_names(free)[10:12] == ["pi[1, income]", "pi[1, income_squared]"]
-    assert_array_equal(free.matrix(free.start), np.hstack([sigma, pi]))
+    assert free.names[:3] == ["sigma[1, nodes0]", "sigma[prices, nodes0]", "sigma[prices, nodes1]"]
+    assert free.names[10:12] == ["pi[1, income]", "pi[1, income_squared]"]
+    assert_array_equal(free.unpack(free.start).Gamma, np.hstack([sigma, pi]))
 
 
 def test_zeros_are_not_parameters_and_stay_zero(simulated):
     sigma, pi = np.array([[0, 0, 0], [0, 0.5, 0], [0, 0.3, 1.0]]), np.array([[0.2], [0], [0.1]])
-    free = simulated.theta2(sigma, pi)
+    free = simulated.free(sigma, pi)
     assert_array_equal(free.start, [0.5, 0.3, 1.0, 0.2, 0.1])
     estimates = simulated.estimate(sigma, pi)
     assert_array_equal(estimates.sigma == 0, sigma == 0)
@@ -72,11 +75,11 @@ def test_zeros_are_not_parameters_and_stay_zero(simulated):
 
 
 def test_a_vector_sigma_is_a_diagonal(simulated):
-    assert_array_equal(simulated.theta2([0, 1, 2]).Gamma, simulated.theta2(np.diag([0, 1, 2])).Gamma)
+    assert_array_equal(simulated.free([0, 1, 2]).Gamma, simulated.free(np.diag([0, 1, 2])).Gamma)
 
 
 def test_solve_delta_scatters_markets_back_to_the_rows_of_the_table(simulated):
-    free = simulated.theta2(TRUTH.sigma_matrix, TRUTH.pi_matrix)
+    free = simulated.free(TRUTH.sigma_matrix, TRUTH.pi_matrix)
     utilities = solve_delta(free.start, free, simulated.blocks, simulated.N)
     assert utilities.usable and utilities.jacobian.shape == (simulated.N, 3)
     products = simulated.products
@@ -150,7 +153,7 @@ def test_a_start_that_cannot_be_inverted_is_halved_and_reported(nevo):
     problem, start = nevo
     estimates = problem.estimate(1e3 * start["sigma"], 1e3 * start["pi"])
     assert estimates.starts[0].halvings > 0
-    assert_array_equal(estimates.starts[0].theta2, 1e3 * problem.theta2(start["sigma"], start["pi"]).start)
+    assert_array_equal(estimates.starts[0].theta2, 1e3 * problem.free(start["sigma"], start["pi"]).start)
     assert f"could not be inverted and was halved {estimates.starts[0].halvings} time(s)" in estimates.verdict()
     assert estimates.converged
     assert_allclose(estimates.objective, 4.5615142, rtol=1e-7)
@@ -163,34 +166,69 @@ def test_a_start_beyond_all_reason_ends_in_an_estimate_or_a_report_but_not_a_cra
     assert "Is this an optimum?" in repr(estimates)
 
 
+class Picky:
+    """Usable where no parameter exceeds one."""
+
+    def at(self, theta2):
+        self.usable = abs(theta2).max() < 1
+        return self
+
+
 def test_invertible_start_halves_until_it_is_usable():
-    class Picky:
-        def at(self, theta2):
-            self.usable = abs(theta2).max() < 1
-            return self
     assert invertible_start(Picky(), np.array([5.0, -2.0]))[1] == 3
     assert_array_equal(invertible_start(Picky(), np.array([5.0, -2.0]))[0], [0.625, -0.25])
     assert invertible_start(Picky(), np.array([0.5]))[1] == 0
+
+
+def test_another_start_is_halved_towards_the_given_one():
+    start, halvings = invertible_start(Picky(), np.array([2.5, 0.0]), nearer=np.array([0.5, 0.5]))
+    assert halvings == 3
+    assert_allclose(start, [0.75, 0.4375])
 
 
 def test_where_shares_cannot_be_inverted_the_objective_is_bad_but_a_number(simulated):
     objective, theta2 = objective_of(simulated, TRUTH.sigma_matrix, TRUTH.pi_matrix)
     wild = 1e6 * theta2
     assert objective.value(wild) >= 1e9 and np.isnan(objective.residuals(wild)).all()
-    assert not objective.at(wild).utilities.usable
+    assert not objective.at(wild).solved.usable
     assert np.isfinite(objective.gradient(wild)).all()
 
 
-def test_several_starts_end_at_the_same_minimum(simulated, found):
-    estimates = simulated.estimate(TRUTH.sigma_matrix / 2, TRUTH.pi_matrix / 2, starts=4, seed=1)
-    assert len(estimates.starts) == 5
-    assert "5 of 5 starting values ended at the lowest objective" in estimates.verdict() or \
-        sum(s.objective < found.objective * (1 + 1e-6) for s in estimates.starts) >= 3
-    assert_allclose(estimates.objective, found.objective, rtol=1e-8)
-    assert estimates.objective == min(s.objective for s in estimates.starts)
-    again = simulated.estimate(TRUTH.sigma_matrix / 2, TRUTH.pi_matrix / 2, starts=4, seed=1)
+def test_several_starts_and_what_they_found(simulated, found):
+    """Starts of other signs end at mirrored minima, which lie higher: that the draws tell plus from minus is simulation error."""
+    estimates = simulated.estimate(TRUTH.sigma_matrix / 2, TRUTH.pi_matrix / 2, starts=7, seed=1)
+    minima, first = estimates.minima, [start for start in estimates.starts if start.step == 1]
+    assert len(first) == 8 and minima["found"].sum() == 8 and minima["objective"].is_monotonic_increasing
+    assert list(minima.columns) == ["objective", "found", *estimates.to_frame().index]
+    assert_allclose([estimates.objective, minima["objective"][0]], found.objective, rtol=1e-8)
+    assert_allclose(minima.iloc[0, 2:].to_numpy(float), estimates.to_frame()["estimate"], rtol=1e-8)
+    assert len(minima) > 1 and minima["found"][0] < 8
+    signs = np.sign(minima[["sigma[x, nodes1]", "sigma[group, nodes2]"]].to_numpy())
+    assert len(np.unique(signs, axis=0)) == len(minima)
+    assert f"{minima['found'][0]} of 8 starting values ended at the lowest objective; there are {len(minima)} minima" in estimates.verdict()
+    again = simulated.estimate(TRUTH.sigma_matrix / 2, TRUTH.pi_matrix / 2, starts=7, seed=1)
     for one, other in zip(estimates.starts, again.starts):
         assert_array_equal(one.theta2, other.theta2)
+
+
+def test_two_steps_compare_minima_under_the_same_weights(simulated):
+    estimates = simulated.estimate(TRUTH.sigma_matrix / 2, TRUTH.pi_matrix / 2, starts=3, seed=1, steps=2)
+    second = [start for start in estimates.starts if start.step == 2]
+    assert len(second) == len(estimates.minima) > 1 and estimates.minima["found"].sum() == 4
+    assert estimates.objective == min(start.objective for start in second)
+    assert_allclose(estimates.minima["objective"], sorted(start.objective for start in second))
+
+
+def test_random_starts_flip_sigma_by_columns_and_no_price_coefficient(simulated):
+    sigma = np.array([[0.5, 0, 0], [0.3, 1.0, 0], [0.2, 0, 2.0]])
+    free = simulated.free(sigma, [[0.4], [0.1], [0]])
+    drawn = random_starts(free, 200, seed=0) / free.start
+    names = np.array(free.names)
+    first = np.isin(names, ["sigma[prices, nodes0]", "sigma[x, nodes0]", "sigma[group, nodes0]"])
+    assert (np.ptp(np.sign(drawn[:, first]), axis=1) == 0).all() and abs(np.sign(drawn[:, first][:, 0]).mean()) < 0.3
+    assert (drawn[:, names == "pi[prices, income]"] > 0).all() and (drawn[:, names == "pi[x, income]"] < 0).any()
+    bounded = simulated.free(sigma, [[0.4], [0.1], [0]], sigma_bounds=(0, None))
+    assert (random_starts(bounded, 50, seed=0)[:, [0, 2, 4]] >= 0).all()
 
 
 # Searches ------------------------------------------------------------------------------------------------------------------
@@ -262,12 +300,14 @@ def test_two_steps_use_the_efficient_weights_of_the_first(simulated, found):
     assert_allclose(uncentred.W, np.linalg.inv(S), rtol=1e-5, atol=1e-6 * abs(uncentred.W).max())
 
 
-def test_extra_starts_and_the_given_one_compete(simulated, found):
-    free = Theta2(found.free.Gamma, found.free.rows, found.free.columns)
-    fit = gmm_steps(simulated.X1, simulated.Z, simulated.N, simulated.solver(free), free.start, 1, None, extra_starts=[found.theta2],
-                    progress=Progress(False))
+def test_several_starts_compete(simulated, found):
+    free, equations = found.free, Equations.of(simulated, found.free)
+
+    def search(objective, start):
+        return search_within(objective, start, free, gauss_newton, gauss_newton)
+    fit = gmm_steps(equations, simulated.solver(free), [free.start, found.theta2], search)
     assert len(fit.starts) == 2
-    assert_allclose(fit.theta2, found.theta2, rtol=1e-6)
+    assert_allclose(fit.point.theta2, found.theta2, rtol=1e-6)
 
 
 # The truth -----------------------------------------------------------------------------------------------------------------

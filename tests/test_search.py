@@ -12,12 +12,12 @@ MINIMUM = 4.5615142
 @pytest.fixture(scope="module")
 def cereal():
     problem, start = EXAMPLES["cereal"]()
-    return problem, problem.theta2(start["sigma"], start["pi"]), problem.estimate(**start).theta2
+    return problem, problem.free(start["sigma"], start["pi"]), problem.estimate(**start).theta2
 
 
 def estimate_from(cereal, theta2, **options):
     problem, free, _ = cereal
-    Gamma = free.matrix(theta2)
+    Gamma = free.unpack(theta2).Gamma
     return problem.estimate(Gamma[:, :problem.L], Gamma[:, problem.L:], progress=False, **options)
 
 

@@ -62,10 +62,10 @@ def test_margin_jacobian_restated_by_loops(seed):
 
 
 def test_costs_and_their_derivatives_by_finite_differences(made):
-    free = made.theta2(**START)
+    free = made.free(**START)
     solve, at = made.solver(free), free.start * 1.1
     assert_allclose(solve(at).jacobian, differences(lambda theta2: solve(theta2).values, at), rtol=1e-5, atol=1e-6)
-    assert made.theta2_names(free)[-1] == "beta[prices]" and len(at) == 4
+    assert free.names[-1] == "beta[prices]" and len(at) == 4
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -73,7 +73,7 @@ def test_costs_and_their_derivatives_by_finite_differences(made):
 def test_gradient_of_the_joint_objective(tables, log, initial_update):
     products, agents = tables
     problem = Problem(products, agents, **MADE, log_costs=log, cost_bounds=(1.3, 4) if log else None)
-    free = problem.theta2(**START)
+    free = problem.free(**START)
     found = problem.evaluate(**START, initial_update=False)
     assert found.clipped_costs.any() == log
 
@@ -130,7 +130,7 @@ def test_moments_and_standard_errors_restated(made):
     """The sandwich of both equations from its definition, with the joint Jacobian by finite differences."""
     found = made.estimate(**START)
     Z, ZS, X1, X3, N = made.Z, made.cost_model.ZS, made.X1, made.cost_model.X3, made.N
-    free, K = made.theta2(**START), made.K1
+    free, K = made.free(**START), made.K1
 
     def g(parameters):
         theta2, beta, gamma = parameters[:4], np.insert(parameters[4:4 + K - 1], 1, parameters[3]), parameters[4 + K - 1:]
@@ -236,7 +236,7 @@ def test_refusals_of_starting_values(made, beta, says):
 def test_moments_of_both_equations_count(tables, made):
     """Fewer demand moments than demand parameters, and yet identified: the price coefficient is in the cost equation too."""
     problem = Problem(made.products, tables[1], **MADE, instruments=["w0", "w1", "demand_instruments4"])
-    assert problem.M == 6 and problem.K1 + len(problem.theta2(**START).rows) == 7
+    assert problem.M == 6 and problem.K1 + len(problem.free(**START).rows) == 7
     found = problem.estimate(**START, progress=False)
     assert found.converged and found.identified and abs(found.beta[1] + 2) < 4 * found.beta_se[1]
     few = Problem(*tables, **{**MADE, "supply": "1 + x"}, instruments=["w0"], supply_instruments=["w1"])

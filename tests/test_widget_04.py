@@ -40,7 +40,7 @@ def heights(bars):
 
 def split(problem, free, theta2):
     """sigma and pi."""
-    Gamma = free.matrix(theta2)
+    Gamma = free.unpack(theta2).Gamma
     return Gamma[:, :problem.L], Gamma[:, problem.L:]
 
 
@@ -107,7 +107,7 @@ def test_the_upper_edge_says_the_price_coefficient_of_the_floor(landscape, box):
 
 def test_the_valley_shows_a_path_and_names_stops(landscape, problem, estimates):
     start = cereal()[1]
-    path = np.array([problem.theta2(start["sigma"], start["pi"]).start, estimates.theta2])
+    path = np.array([problem.free(start["sigma"], start["pi"]).start, estimates.theta2])
     picture = plots.Valley(landscape, path=path, stops={"here": path[0]})
     assert np.allclose(picture.line.get_data()[0], path[:, COLUMN]) and picture.texts[0].get_text() == "here"
     assert np.allclose(picture.marks.get_offsets()[0], [path[0, COLUMN], path[0, COLUMN - 1] + 18.1139 * path[0, COLUMN]])

@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 
 from ..gmm import concentrate, weighting_2sls
 from ..outcome import Demand, Outcome
-from ..outer_loop import Objective, Theta2, gauss_newton, trust_region
+from ..outer_loop import Objective, gauss_newton
 from ..utility import choice_probabilities
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
 
@@ -42,12 +42,12 @@ class Held:
     estimates : Estimates
         Whose free parameters are the ones in question.
     names : list of str
-        Parameters to hold, as `problem.theta2_names` calls them; none by default.
+        Parameters to hold, as `estimates.free.names` calls them; none by default.
     """
 
     def __init__(self, problem, estimates, names=()):
         self.problem, self.free = problem, estimates.free
-        labels = problem.theta2_names(self.free)
+        labels = self.free.names
         self.held = [labels.index(name) for name in names]
         self.kept = np.setdiff1d(np.arange(len(labels)), self.held)
         self.beta_map, self.moment_map = concentrate(problem.X1, problem.Z, weighting_2sls(problem.Z))
@@ -56,10 +56,10 @@ class Held:
         """The best theta2 (P,) with the held ones at `values`, and its objective; `start` (P,) is where the others begin."""
         theta2 = start.copy()
         theta2[self.held] = values
-        others = Theta2(self.free.matrix(theta2), self.free.rows[self.kept], self.free.columns[self.kept])
-        objective = Objective(self.problem.solver(others), self.moment_map)
-        theta2[self.kept], _ = gauss_newton(objective, theta2[self.kept], ftol=tolerance, xtol=tolerance)
-        return theta2, objective.value(theta2[self.kept])
+        whole = Objective(self.problem.solver(self.free), self.moment_map)
+        rest = whole.holding(~np.isin(np.arange(len(theta2)), self.kept), theta2)
+        others, _ = gauss_newton(rest, theta2[self.kept], ftol=tolerance, xtol=tolerance)
+        return rest.among(others), rest.value(others)
 
     def follow(self, values, start, tolerance=1e-4):
         """theta2 (V, P) and objective (V,) along a sequence of held values, each searched from where the last two point to."""
@@ -82,12 +82,11 @@ class Held:
 
     def at(self, theta2):
         """The objective at theta2 (P,), evaluated, all parameters counting as free."""
-        free = Theta2(self.free.matrix(theta2), self.free.rows, self.free.columns)
-        return Objective(self.problem.solver(free), self.moment_map).at(theta2)
+        return Objective(self.problem.solver(self.free), self.moment_map).at(theta2)
 
     def beta(self, theta2):
         """The price coefficient that belongs to theta2 (P,)."""
-        return float((self.beta_map @ self.at(theta2).utilities.delta)[0])
+        return float((self.beta_map @ self.at(theta2).solved.delta)[0])
 
 
 class Landscape:
@@ -117,7 +116,7 @@ class Landscape:
 
     def __init__(self, problem, estimates, twice_mean):
         self.problem, self.estimates, self.twice_mean = problem, estimates, twice_mean
-        labels = problem.theta2_names(estimates.free)
+        labels = estimates.free.names
         self.columns = [labels.index(CURVATURE), labels.index(INCOME)]
         self.best = self.point(estimates.theta2)
         along = Held(problem, estimates, [CURVATURE])
@@ -479,7 +478,7 @@ class Run:
             minimize(objective.value, begin, jac=objective.gradient, method="BFGS",
                      callback=lambda theta2: objective.accepted.append(theta2.copy()))
         else:
-            trust_region(objective, begin)
+            gauss_newton(objective, begin)
         self.path = np.array(objective.accepted)
         self.objectives, self.slopes = np.array([objective.seen[theta2.tobytes()] for theta2 in self.path]).T
 
@@ -496,9 +495,9 @@ class Report:
     def __init__(self, landscape, theta2):
         whole = Held(landscape.problem, landscape.estimates)
         here = whole.at(theta2)
-        beta, Q = whole.beta_map @ here.utilities.delta, np.linalg.qr(here.R)[0]
+        beta, Q = whole.beta_map @ here.solved.delta, np.linalg.qr(here.R)[0]
         problem = landscape.problem
-        demand = Demand(problem, beta, whole.free.matrix(theta2), here.utilities.delta, problem.prices)
+        demand = Demand(problem, beta, whole.free.unpack(theta2).Gamma, here.solved.delta, problem.prices)
         outcome = Outcome(demand, problem.blocks, problem.prices)
         self.tastes = alpha, types, purchases = price_tastes(outcome)
         values = (here.r @ here.r, ((Q.T @ here.r) ** 2).sum(), beta[0], weighted_median(alpha, types), purchases @ alpha,

@@ -193,6 +193,63 @@ def parameter_matrix(values, rows, columns, name, lower=False):
     return values
 
 
+def starts(count):
+    """How many more starting values."""
+    if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count < 0:
+        raise InputError(f"starts={count!r}: how many more starting values is a whole number, not negative.")
+
+
+def steps(count):
+    """One- or two-step GMM."""
+    if count not in (1, 2):
+        raise InputError(f"steps must be 1 or 2, not {count!r}.")
+
+
+def sigma_bounds(bounds, free, shape):
+    """Bounds of theta2 as a dict of `lower` and `upper` (P,), and starting values that respect them.
+
+    Parameters
+    ----------
+    bounds : (low, high) or None
+        Numbers or None, for the first free element of each column of sigma; or arrays (K2, L).
+    free : parameters.Free
+    shape : (int, int)
+        Of sigma.
+    """
+    if bounds is None:
+        return {}
+    try:
+        low, high = (np.nan if bound is None else np.asarray(bound, float) for bound in bounds)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"sigma_bounds={bounds!r} must be (low, high), with None where there is no bound, as in (0, None).") from error
+    found = {}
+    for name, bound, none in (("lower", low, -np.inf), ("upper", high, np.inf)):
+        if np.ndim(bound) and np.shape(bound) != shape:
+            raise InputError(f"sigma_bounds: a bound has shape {np.shape(bound)}; give a number, None, or an array of sigma's shape {shape}.")
+        matrix = np.broadcast_to(bound, shape) if np.ndim(bound) else np.where(leading(free, shape), bound, np.nan)
+        of_theta2 = np.full(len(free.start), none)
+        H = free.columns < free.L
+        of_theta2[:len(H)][H] = matrix[free.rows[H], free.columns[H]]
+        found[name] = np.where(np.isnan(of_theta2), none, of_theta2)
+    if (found["lower"] >= found["upper"]).any():
+        raise InputError(f"sigma_bounds={bounds!r}: the lower bound must be below the upper one.")
+    outside = np.flatnonzero((free.start < found["lower"]) | (free.start > found["upper"]))
+    if len(outside):
+        raise InputError(f"sigma_bounds: the starting value {free.start[outside[0]]:.6g} of `{free.names[outside[0]]}` lies outside its bounds. "
+                         "Start within them.")
+    return found
+
+
+def leading(free, shape):
+    """The first free element of each column of sigma, a bool array (K2, L): the diagonal of a diagonal or triangular sigma."""
+    first, seen = np.zeros(shape, bool), set()
+    for row, column in zip(free.rows, free.columns):
+        if column < free.L and column not in seen:
+            first[row, column] = True
+            seen.add(column)
+    return first
+
+
 # Supply --------------------------------------------------------------------------------------------------------------------
 
 def check_no_supply(log_costs, cost_bounds, supply_instruments):
@@ -265,7 +322,7 @@ def searched_beta(beta, names, searched, supply):
 
 def check_costs_at_start(solved, market_ids):
     """At the starting values every marginal cost has a logarithm."""
-    if not solved.demand.usable:
+    if not solved.mean_utilities.usable:
         raise InputError("log_costs: shares can't be inverted at the given parameters, so that there are no costs to take logarithms of. Take "
                          "sigma and pi nearer to zero.")
     bad = ~(solved.costs > 0)

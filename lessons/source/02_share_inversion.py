@@ -812,7 +812,7 @@ def delta_jacobian(P, B, X2, tastes, rows, columns):
 
 
 # %%
-free = problem.theta2(start["sigma"], start["pi"])       # which 13 elements of Gamma are searched
+free = problem.free(start["sigma"], start["pi"])       # which 13 elements of Gamma are searched
 jacobian = delta_jacobian(P, B, market.X2, market.tastes, free.rows, free.columns)
 library = blpteach.delta_jacobian(P, B, market.X2, market.tastes, free.rows, free.columns)
 assert np.allclose(jacobian, library) and jacobian.shape == (24, 13)
@@ -947,7 +947,7 @@ for name, rates_all in theory.items():
 
 # %%
 def delta_at(theta2):
-    mu = blpteach.taste_deviations(market.X2, market.tastes, free.matrix(theta2))
+    mu = blpteach.taste_deviations(market.X2, market.tastes, free.unpack(theta2).Gamma)
     return blpteach.invert_shares(S, mu, weights).delta
 
 

@@ -65,13 +65,13 @@ pd.DataFrame(Gamma, problem.X2_names, problem.node_names + problem.demographic_n
 # %% [markdown]
 # These are the starting values that Nevo gives. Count the elements that are not zero: four of $\sigma$, nine of $\pi$.
 #
-# `problem.theta2(...)` returns an object, `free`, that remembers where the free elements stand. `free.start` is the vector $\theta_2$, shape (13,), and
-# `free.matrix(theta2)` puts a vector back into its places.
+# `problem.free(...)` returns an object, `free`, that remembers where the free elements stand. `free.start` is the vector $\theta_2$, shape (13,), and
+# `free.unpack(theta2).Gamma` puts a vector back into its places.
 
 # %%
-free = problem.theta2(start["sigma"], start["pi"])
-names = problem.theta2_names(free)
-assert len(free.start) == 13 and np.allclose(free.matrix(free.start)[1, 4:], start["pi"][1])
+free = problem.free(start["sigma"], start["pi"])
+names = free.names
+assert len(free.start) == 13 and np.allclose(free.unpack(free.start).Gamma[1, 4:], start["pi"][1])
 pd.Series(free.start, names)
 
 # %% [markdown] minutes=5 ask="Where in the objective is beta, the mean taste for price?"
@@ -122,7 +122,7 @@ block.index.shape, block.shares.shape
 # %% tags=["build"]
 def mean_utilities(theta2, tolerance=1e-13):
     """(4.1): delta (T, J) that explains the shares at theta2 (13,), and mu (T, J, I)."""
-    mu = blpteach.taste_deviations(block.X2, block.tastes, free.matrix(theta2))  # (1.2)
+    mu = blpteach.taste_deviations(block.X2, block.tastes, free.unpack(theta2).Gamma)  # (1.2)
     inversion = blpteach.invert_shares(block.shares, mu, block.weights, tolerance=tolerance)
     return inversion.delta, mu                                  # (T, J), (T, J, I)
 
@@ -270,7 +270,7 @@ print(f"{min(trusted):.6g} after {len(trusted)} evaluations")
 # `gauss_newton`, stands one addition: a search that is still not done after 100 evaluations begins again nearer to zero.)
 
 # %%
-blpteach.show(blpteach.outer_loop.trust_region)
+blpteach.show(blpteach.gauss_newton)
 
 # %%
 estimates = problem.estimate(**start)
@@ -412,7 +412,7 @@ plots.Searches(estimates.objective, "From a far start: BFGS ends at another mini
 # BFGS has come to rest at 35.3. Did it stop too early? Ask (4.7), and ask what would be reported there.
 
 # %%
-poor = free.matrix(stuck.x)
+poor = free.unpack(stuck.x).Gamma
 poor = problem.evaluate(poor[:, :problem.L], poor[:, problem.L:])
 assert poor.expected_improvement < 1e-8 and abs(poor.own_elasticities().mean() - -3.268) < 5e-3
 print(f"predicted improvement {poor.expected_improvement:.0e}, price coefficient "
@@ -1101,7 +1101,7 @@ def mean_elasticity(parameters):
     theta2, beta = parameters[:13], parameters[13]
     delta, mu = mean_utilities(theta2)
     P = blpteach.choice_probabilities(delta, mu)                # (T, J, I)
-    alpha = beta + block.tastes @ free.matrix(theta2)[1]        # (T, I)
+    alpha = beta + block.tastes @ free.unpack(theta2).Gamma[1]        # (T, I)
     own = (P * (1 - P) * (block.weights * alpha)[:, None]).sum(-1)              # (T, J)
     return (own * problem.prices[block.index] / block.shares).mean()
 

@@ -347,8 +347,8 @@ grid = np.r_[-0.5:-0.3:0.05, -0.3:-0.14:0.02, -0.14:-0.02:0.015, -0.019, -0.015]
 
 # %%
 with_supply = blpteach.Problem(products, linear=linear, clusters="clustering_ids", **supply)
-print("alone:       ", by_iv.problem.theta2_names(by_iv.free))
-print("with supply: ", with_supply.theta2_names(with_supply.theta2(beta={"prices": -0.1})))
+print("alone:       ", by_iv.free.names)
+print("with supply: ", with_supply.free(beta={"prices": -0.1}).names)
 
 # %% [markdown]
 # One parameter, so we can draw the joint objective. (A second or two.)

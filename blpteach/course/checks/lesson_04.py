@@ -8,7 +8,7 @@ from scipy.stats import chi2
 from ...examples import cereal
 from ...gmm import concentrate, moment_covariance, sandwich
 from ...outcome import Demand, Outcome
-from ...outer_loop import Objective, trust_region
+from ...outer_loop import Objective, gauss_newton
 from .exercise import Exercise, Mistake
 
 # What the exercises share --------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def bounded():
 
 def price_coefficient(theta2):
     """The one that belongs to theta2."""
-    return float((maps()[0] @ objective().at(theta2).utilities.delta)[0])
+    return float((maps()[0] @ objective().at(theta2).solved.delta)[0])
 
 
 def without_signs(larger=lambda sigma, zero: abs(sigma)):
@@ -100,9 +100,9 @@ def mean_elasticity(parameters, delta=None, concentrated=False, observed=False):
     With `observed` the slopes of the shares are divided by the observed shares instead of the model's.
     """
     problem, theta2, beta = model()[0], parameters[:13], parameters[13:]
-    delta = objective().at(theta2).utilities.delta if delta is None else delta
+    delta = objective().at(theta2).solved.delta if delta is None else delta
     beta = maps()[0] @ delta if concentrated else beta
-    demand = Demand(problem, beta, minimum().free.matrix(theta2), delta, problem.prices)
+    demand = Demand(problem, beta, minimum().free.unpack(theta2).Gamma, delta, problem.prices)
     outcome = Outcome(demand, problem.blocks, problem.prices)
     return (outcome.own_elasticities() * (outcome.shares / problem.shares if observed else 1)).mean()
 
