@@ -6,7 +6,7 @@ import pandas as pd
 
 from .errors import counted, listing
 from .gmm import moment_jacobian, sandwich, weighting_matrix
-from .outcome import Demand, Outcome
+from .outcome import Outcome, UtilityOfPrice
 from .outer_loop import promised_improvement
 
 
@@ -79,15 +79,14 @@ class Estimates(Outcome):
         self.evaluations = sum(start.evaluations for start in fit.starts)
         Gamma = free.matrix(fit.theta2)
         self.sigma, self.pi = Gamma[:, :problem.L], Gamma[:, problem.L:]
-        firm_ids = problem.products["firm_ids"].to_numpy() if "firm_ids" in problem.products else None
-        super().__init__(Demand(problem, self.beta, Gamma, self.delta, problem.prices), problem.blocks, problem.prices, firm_ids)
+        super().__init__(UtilityOfPrice(problem, self.beta, Gamma, self.delta))
 
     # Step 3 at the estimates -----------------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def xi(self):
         """Unobserved quality (N,): delta less its mean taste part, after absorption."""
-        return self.problem.demean(self.delta) - self.problem.X1 @ self.beta
+        return self.utility.xi
 
     @cached_property
     def omega(self):

@@ -7,9 +7,10 @@ import pytest
 from economies import differences
 from numpy.testing import assert_allclose, assert_array_equal
 
-from blpteach import (Counterfactual, InputError, Problem, Truth, choice_probabilities, equilibrium_prices, load_cereal, margins,
+from blpteach import (InputError, Problem, Truth, choice_probabilities, equilibrium_prices, load_cereal, margins,
                       ownership_matrix, share_jacobian, simulate)
 from blpteach.examples import cereal
+from blpteach.outcome import Outcome
 from blpteach.simulation import FORMULAS
 
 TRUTH = Truth()
@@ -156,8 +157,7 @@ def test_surplus_falls_by_the_share_where_some_consumers_like_high_prices():
     def surplus(p):
         prices = problem.prices.copy()
         prices[rows] = p
-        moved = Counterfactual(here.demand, problem.blocks, prices, None, None, 0, 0.0)
-        return moved.consumer_surplus(market)
+        return Outcome(here.utility, prices).consumer_surplus(market)
     assert_allclose(differences(surplus, problem.prices[rows], 1e-6), -here.shares[rows], rtol=1e-5)
 
 
@@ -171,10 +171,10 @@ def test_unknown_market_is_refused_and_some_are_named(here):
 
 def first_order_conditions(outcome, firms, costs):
     """The largest error of `s + (H * D')(p - c)` over all markets, from the outcome's own prices."""
-    worst, here = 0.0, outcome.demand
+    worst = 0.0
     for block in outcome._blocks:
-        mu, alpha = here.at(block, outcome.prices)
-        P = choice_probabilities(here.delta[block.index], mu)
+        delta, mu, alpha = outcome.utility.at(block, outcome.prices)
+        P = choice_probabilities(delta, mu)
         for b in range(len(block.index)):
             rows, w = block.index[b], block.weights[b]
             s = P[b] @ w

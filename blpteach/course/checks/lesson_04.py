@@ -7,7 +7,7 @@ from scipy.stats import chi2
 
 from ...examples import cereal
 from ...gmm import concentrate, moment_covariance, sandwich
-from ...outcome import Demand, Outcome
+from ...outcome import Outcome, UtilityOfPrice
 from ...outer_loop import Objective, trust_region
 from .exercise import Exercise, Mistake
 
@@ -102,8 +102,7 @@ def mean_elasticity(parameters, delta=None, concentrated=False, observed=False):
     problem, theta2, beta = model()[0], parameters[:13], parameters[13:]
     delta = objective().at(theta2).utilities.delta if delta is None else delta
     beta = maps()[0] @ delta if concentrated else beta
-    demand = Demand(problem, beta, minimum().free.matrix(theta2), delta, problem.prices)
-    outcome = Outcome(demand, problem.blocks, problem.prices)
+    outcome = Outcome(UtilityOfPrice(problem, beta, minimum().free.matrix(theta2), delta))
     return (outcome.own_elasticities() * (outcome.shares / problem.shares if observed else 1)).mean()
 
 
