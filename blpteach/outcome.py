@@ -68,8 +68,8 @@ class UtilityOfPrice:
         (tastes, Gamma), (dX1, dX2) = self.tastes(block), self.slopes(block.index)
         change = (prices - self.problem.prices)[block.index]    # (..., J)
         delta = self.delta[block.index] + (dX1 @ self.beta) * change
-        _, X2 = self.characteristics(block.index, prices)
-        return delta, taste_deviations(X2, tastes, Gamma), price_coefficients(dX1, self.beta, dX2, Gamma, tastes)
+        mu = taste_deviations(self.characteristics(block.index, prices)[1], tastes, Gamma)
+        return delta, mu, price_coefficients(dX1, self.beta, dX2, Gamma, tastes)
 
 
 @dataclass(frozen=True)
@@ -300,8 +300,7 @@ class Outcome:
         Parameters
         ----------
         prices : array (N,) or Series
-            Of all products. A Series is matched by its index. What is given for a product that was dropped is of no
-            account; it needs a number all the same.
+            Of all products; that of a dropped one is of no account. A Series is matched by its index.
 
         Returns
         -------
@@ -325,7 +324,8 @@ class Outcome:
         """
         check_linear_in_price(self.problem, "Step 5: shares at other prices are known")
         self._check_prices_matter("shares are the same at all prices")
-        return self._at(one_each(prices, self.problem.products, "Step 5: prices")).shares
+        sold = ~np.isnan(self.prices)
+        return self._at(one_each(prices, self.problem.products, "Step 5: prices", needed=sold)).shares
 
     def _at(self, prices):
         """The same markets at other prices."""
@@ -548,12 +548,12 @@ class Outcome:
         self._check_prices_matter("firms have no optimal price")
         self._stacks()
         owners = new_owners(self.firm_ids, firm_ids, problem)
-        new_costs = self.costs() if costs is None else read_costs(costs, problem)
         dropped = np.isnan(self.prices)                         # what was dropped before stays out
         if drop is not None:
             dropped = dropped | one_each(drop, problem.products, "Step 5: drop", bool)
         if dropped.all():
             raise InputError("Step 5: drop takes every product out; leave at least one.")
+        new_costs = self.costs() if costs is None else read_costs(costs, problem, ~dropped)
         return solve_counterfactual(self.utility, self.prices, owners, new_costs, dropped)
 
     def merger_prices(self, firm_ids):
@@ -585,7 +585,7 @@ class Outcome:
 
         def one(block):
             delta, mu, alpha = self.utility.at(block, self.prices)
-            check_alpha(alpha, block.weights)
+            check_alpha(alpha)
             return consumer_surplus(delta, mu, alpha[..., 0, :], block.weights)
         return self._by_market(one, market, "consumer_surplus", empty=0.0)
 
@@ -659,12 +659,12 @@ def check_one_alpha(problem):
                          "prices; here price enters through a function.")
 
 
-def check_alpha(alpha, weights):
+def check_alpha(alpha):
     """Every type has one price coefficient (..., J, I) for all products, and none has zero."""
     if (np.ptp(alpha, axis=-2) > 1e-9 * abs(alpha).max()).any():
         raise InputError("Step 5: this surplus formula needs one price coefficient for each consumer, the same for all "
                          "products; here price interacts with another characteristic.")
-    if ((alpha[..., 0, :] == 0) & (weights > 0)).any():
+    if (alpha == 0).any():
         raise InputError("Step 5: a consumer type has a price coefficient of zero. No sum of money makes up for "
                          "anything to it, so that there is no surplus in money. Put prices into linear too.")
 
@@ -677,8 +677,8 @@ def present_owners(products):
 def check_owners(firm_ids):
     """Every product has an owner."""
     if firm_ids is None:
-        raise InputError("Step 5: markups need to know who sets which price, and products has no column `firm_ids`. "
-                         "Add it, one id for each product.")
+        raise InputError("Step 5: it must be known who sets which price, and products has no column `firm_ids`. Add it, "
+                         "one id for each product.")
     missing = np.flatnonzero(pd.isna(firm_ids))
     if len(missing):
         raise InputError(f"Step 5: firm_ids has missing values in row(s) {listing(missing)}: every product needs an "
@@ -715,10 +715,11 @@ def check_names_stay(holdings, old, new):
                          "the present firms.")
 
 
-def read_costs(costs, problem):
+def read_costs(costs, problem, needed):
     """New marginal costs (N,), in units of price."""
-    values, highest = one_each(costs, problem.products, "Step 5: costs"), problem.prices.max()
-    if np.median(values) > 10 * highest > 0:
-        raise InputError(f"Step 5: half of the costs are above {np.median(values):.4g}, where the highest price is "
-                         f"{highest:.4g}. Costs must be in the units of `prices`.")
+    values = one_each(costs, problem.products, "Step 5: costs", needed=needed)
+    half, highest = np.median(values[needed]), problem.prices.max()
+    if half > 10 * highest > 0:
+        raise InputError(f"Step 5: half of the costs are {half:.4g} or more, and the highest price is {highest:.4g}. "
+                         "Costs must be in the units of `prices`.")
     return values

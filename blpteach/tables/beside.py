@@ -5,7 +5,7 @@ import pandas as pd
 from ..errors import InputError, listing
 
 
-def one_each(values, products, name, kind=float):
+def one_each(values, products, name, kind=float, needed=True):
     """One value for each product, in the order of the table.
 
     Parameters
@@ -17,6 +17,8 @@ def one_each(values, products, name, kind=float):
         What the values are, for error messages: `"Step 5: costs"`.
     kind : {float, bool, object}
         Finite numbers, True or False, or ids.
+    needed : bool array (N,), optional
+        Products whose number or id may not be missing; by default all.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def one_each(values, products, name, kind=float):
                          f"products, in the order of the table{rows}.")
     if isinstance(values, pd.Series):
         values = in_order(values, products.index, name)
-    return READERS[kind](pd.Series(values), name)               # what a mask hides is missing
+    return READERS[kind](pd.Series(values), name, needed)       # what a mask hides is missing
 
 
 def as_array(values):
@@ -63,17 +65,17 @@ def in_order(values, index, name):
                      "of the table, give them without one: .to_numpy().")
 
 
-def numbers(values, name):
+def numbers(values, name, needed):
     """Finite numbers as floats."""
     values = values.infer_objects()
     boolean, complex_ = pd.api.types.is_bool_dtype(values), pd.api.types.is_complex_dtype(values)
     if boolean or complex_ or not pd.api.types.is_numeric_dtype(values):
         raise InputError(f"{name} must be numbers, one for each product, not {values.dtype} values.")
     values = values.to_numpy(float, na_value=np.nan)
-    return complete(values, ~np.isfinite(values), name, "missing or infinite values")
+    return complete(values, ~np.isfinite(values) & needed, name, "missing or infinite values")
 
 
-def truth_values(values, name):
+def truth_values(values, name, needed):
     """True or False, whatever holds them."""
     if pd.api.types.infer_dtype(values, skipna=False) != "boolean":
         raise InputError(f"{name} must hold True or False for each of the {len(values)} products, not "
@@ -81,9 +83,9 @@ def truth_values(values, name):
     return values.to_numpy(bool)
 
 
-def ids(values, name):
+def ids(values, name, needed):
     """Ids of any kind."""
-    return complete(values.infer_objects().to_numpy(), values.isna(), name, "missing values")
+    return complete(values.infer_objects().to_numpy(), values.isna() & needed, name, "missing values")
 
 
 def complete(values, missing, name, what):
