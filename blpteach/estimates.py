@@ -6,7 +6,7 @@ import pandas as pd
 
 from .errors import counted as number_of, listing
 from .gmm import sandwich
-from .outcome import Demand, Outcome
+from .outcome import Outcome, UtilityOfPrice
 from .outer_loop import distinct, promised_improvement, same_end
 
 
@@ -84,8 +84,7 @@ class Estimates(Outcome):
         Gamma, self.beta = free.unpack(self.theta2).Gamma, free.unpack(self.theta2).beta
         self.beta[self.concentrated], self.gamma = fit.linear[:K], fit.linear[K:]
         self.sigma, self.pi = Gamma[:, :problem.L], Gamma[:, problem.L:]
-        firm_ids = problem.products["firm_ids"].to_numpy() if "firm_ids" in problem.products else None
-        super().__init__(Demand(problem, self.beta, Gamma, self.delta, problem.prices), problem.blocks, problem.prices, firm_ids)
+        super().__init__(UtilityOfPrice(problem, self.beta, Gamma, self.delta))
 
     @property
     def evaluations(self):
@@ -94,10 +93,10 @@ class Estimates(Outcome):
 
     # Step 3 at the estimates -----------------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def xi(self):
         """Unobserved quality (N,): delta less its mean taste part, after absorption."""
-        return self.problem.demean(self.delta) - self.problem.X1 @ self.beta
+        return self.utility.xi
 
     @cached_property
     def omega(self):

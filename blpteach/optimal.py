@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from .errors import InputError
-from .outcome import check_linear_in_price, solve_counterfactual, vector
+from .outcome import check_linear_in_price, solve_counterfactual
+from .tables.beside import one_each
 from .utility import market_shares
 
 
@@ -43,8 +44,9 @@ def optimal_instruments(estimates, prices=None):
     Parameters
     ----------
     estimates : Estimates
-    prices : array (N,), optional
-        Expected prices. By default the equilibrium at mean costs with a supply side, and the fitted values of the first stage without.
+    prices : array (N,) or Series, optional
+        Expected prices; a Series is matched by its index. By default the equilibrium at mean costs with a supply side,
+        and the fitted values of the first stage without.
 
     Returns
     -------
@@ -53,8 +55,9 @@ def optimal_instruments(estimates, prices=None):
     Raises
     ------
     InputError
-        Where utility is curved in price; for `prices` that are not one finite number for each product; where there is no
-        equilibrium at mean costs; and where the new instruments are collinear or absorbed by the fixed effects.
+        Where utility is curved in price; for `prices` that are not one finite number for each product, or a Series with
+        another index; where there is no equilibrium at mean costs; and where the new instruments are collinear or
+        absorbed by the fixed effects.
 
     Source
     ------
@@ -72,9 +75,10 @@ def optimal_instruments(estimates, prices=None):
     if not estimates.inverted:
         raise InputError("optimal_instruments: shares were not inverted in all markets, so there is no xi. Take parameters nearer to zero.")
     check_linear_in_price(problem, "optimal_instruments: expected prices have expected characteristics")
-    demand = replace(estimates.demand, delta=estimates.delta - estimates.xi)
-    prices = expected_prices(estimates, demand) if prices is None else vector(prices, problem.N, "prices")
-    shares, blocks, X1 = at_expected(problem, demand, prices)
+    utility = replace(estimates.utility, delta=estimates.delta - estimates.xi)           # at a xi of zero
+    prices = expected_prices(estimates, utility) if prices is None else \
+        one_each(prices, problem.products, "optimal_instruments: prices")
+    shares, blocks, X1 = at_expected(utility, prices)
     solved = problem.solver(estimates.free, blocks=blocks, prices=prices, X1=X1)(estimates.theta2)
     jacobian = solved.jacobian.reshape(-1, problem.N, len(estimates.theta2))             # (equations, N, P)
     unobservables = [estimates.xi] if problem.cost_model is None else [estimates.xi, estimates.omega]
@@ -88,7 +92,7 @@ def optimal_instruments(estimates, prices=None):
     return OptimalInstruments(demand_table, supply_table, prices, shares, problem.with_instruments(demand_table, supply_table))
 
 
-def expected_prices(estimates, demand):
+def expected_prices(estimates, utility):
     """Prices (N,) in expectation: the equilibrium at `c = X3 gamma`, or the fit of prices on all exogenous variables."""
     problem = estimates.problem
     if problem.cost_model is None:
@@ -96,16 +100,16 @@ def expected_prices(estimates, demand):
         return problem.prices - net + problem.Z @ np.linalg.lstsq(problem.Z, net, rcond=None)[0]
     explained = problem.cost_model.X3 @ estimates.gamma
     costs = np.exp(explained) if problem.cost_model.log else explained
-    return solve_counterfactual(demand, problem.prices, estimates.firm_ids, costs, np.zeros(problem.N, bool)).prices
+    return solve_counterfactual(utility, problem.prices, estimates.firm_ids, costs, np.zeros(problem.N, bool)).prices
 
 
-def at_expected(problem, demand, prices):
+def at_expected(utility, prices):
     """Shares (N,) at other prices, blocks with these shares and prices' characteristics, and X1 (N, K1) there."""
-    shares, change = np.empty(problem.N), (prices - problem.prices)[:, None]
-    X1, X2 = (d.values + d.price_slope * change for d in (problem.linear, problem.X2))
-    blocks = []
+    problem = utility.problem
+    X1, X2 = utility.characteristics(np.arange(problem.N), prices)
+    shares, blocks = np.empty(problem.N), []
     for block in problem.blocks:
-        mu, _ = demand.at(block, prices)
-        shares[block.index] = market_shares(demand.delta[block.index], mu, block.weights)
+        delta, mu, _ = utility.at(block, prices)
+        shares[block.index] = market_shares(delta, mu, block.weights)
         blocks.append(replace(block, shares=shares[block.index], X2=X2[block.index]))
     return shares, blocks, X1

@@ -1,137 +1,355 @@
 """A set of markets at given prices: Step 5 applied to whole tables.
 
-`Outcome` is what estimates and counterfactuals share. It stacks, calls the functions of `post_estimation`, and puts results back.
+`Outcome` is what estimates and counterfactuals share. It stacks, calls the functions of `post_estimation`, and puts
+results back.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from .tables.blocks import make_blocks
 from .errors import InputError, listing
-from .post_estimation import (consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins, ownership_matrix,
-                              price_coefficients, share_jacobian)
+from .post_estimation import (consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins,
+                              ownership_matrix, price_coefficients, share_jacobian)
+from .tables.beside import one_each
+from .tables.blocks import make_blocks
 from .utility import choice_probabilities, market_shares, taste_deviations
 
 
 @dataclass(frozen=True)
-class Demand:
-    """Utilities as a function of price, for all products: what doesn't change in a counterfactual.
+class UtilityOfPrice:
+    """Utilities of all products as a function of prices: what doesn't change in a counterfactual.
 
     Attributes
     ----------
     problem : Problem
     beta : array (K1,)
     Gamma : array (K2, L + D)
-    delta, prices : arrays (N,)
-        Mean utilities at the observed prices, and these prices.
+    delta : array (N,)
+        Mean utilities at the observed prices.
     """
     problem: object
     beta: np.ndarray
     Gamma: np.ndarray
     delta: np.ndarray
-    prices: np.ndarray
+
+    @cached_property
+    def xi(self):
+        """Unobserved quality (N,): delta less its mean taste part, after absorption; the same at all prices."""
+        return self.problem.demean(self.delta) - self.problem.X1 @ self.beta
+
+    def slopes(self, index):
+        """dX1 (..., J, K1) and dX2 (..., J, K2): how characteristics of the products `index` move with price."""
+        return self.problem.linear.price_slope[index], self.problem.X2.price_slope[index]
+
+    def characteristics(self, index, prices):
+        """X1 (..., J, K1), before absorption, and X2 (..., J, K2) of the products `index` at prices (N,)."""
+        change = (prices - self.problem.prices)[index][..., None]            # (..., J, 1)
+        dX1, dX2 = self.slopes(index)
+        return self.problem.linear.values[index] + dX1 * change, self.problem.X2.values[index] + dX2 * change
+
+    def tastes(self, block):
+        """Tastes (..., I, L + D) of a block and Gamma, with which utilities are linear; see `lognormal.as_tastes`."""
+        return self.problem.lognormal.as_tastes(block.tastes, self.Gamma)
 
     def at(self, block, prices):
-        """mu and alpha (..., J, I) of a block when its prices are `prices`; delta stays that of the observed prices."""
-        tastes, Gamma = self.problem.lognormal.as_tastes(block.tastes, self.Gamma)
-        alpha = price_coefficients(self.problem.linear.price_slope[block.index], self.beta,
-                                   self.problem.X2.price_slope[block.index], Gamma, tastes)
-        mu = taste_deviations(block.X2, tastes, Gamma)
-        return mu + alpha * (prices - self.prices)[block.index][..., None], alpha
+        """Utilities of a block's products where all products have prices (N,).
+
+        Returns
+        -------
+        delta : array (..., J)
+            It has moved from the observed prices by the slope of X1 in price, times beta.
+        mu : array (..., J, I)
+            It has moved by the slope of X2, times each type's tastes.
+        alpha : array (..., J, I)
+            Price coefficients (5.1), the same at all prices.
+        """
+        (tastes, Gamma), (dX1, dX2) = self.tastes(block), self.slopes(block.index)
+        change = (prices - self.problem.prices)[block.index]    # (..., J)
+        delta = self.delta[block.index] + (dX1 @ self.beta) * change
+        mu = taste_deviations(self.characteristics(block.index, prices)[1], tastes, Gamma)
+        return delta, mu, price_coefficients(dX1, self.beta, dX2, Gamma, tastes)
+
+
+@dataclass(frozen=True)
+class Market:
+    """One market at given prices: its arrays under the names of the lessons.
+
+    Attributes
+    ----------
+    market_id : object
+    rows : int array (J,)
+        Of the products table.
+    product_ids, firm_ids : arrays (J,)
+        Where the table has no `product_ids`, the labels of its index; where it has no `firm_ids`, None.
+    prices, shares : arrays (J,)
+    X1, dX1 : arrays (J, K1)
+        Linear characteristics before absorption, and their derivatives in price.
+    X2, dX2 : arrays (J, K2)
+    beta : array (K1,)
+    Gamma : array (K2, L + D)
+    tastes : array (I, L + D)
+        `taste_deviations(X2, tastes, Gamma)` is mu. A lognormal coefficient has a column more in both; see
+        `lognormal.as_tastes`.
+    weights : array (I,)
+    delta, xi : arrays (J,)
+        delta is `X1 @ beta + xi`, plus the fixed effects where some are absorbed.
+    mu, alpha, P : arrays (J, I)
+    holdings : float or dict
+        Conduct, as in `ownership_matrix`.
+    """
+    market_id: object
+    rows: np.ndarray
+    product_ids: np.ndarray
+    firm_ids: np.ndarray
+    prices: np.ndarray
+    shares: np.ndarray
+    X1: np.ndarray
+    dX1: np.ndarray
+    X2: np.ndarray
+    dX2: np.ndarray
+    beta: np.ndarray
+    Gamma: np.ndarray
+    tastes: np.ndarray
+    weights: np.ndarray
+    delta: np.ndarray
+    xi: np.ndarray
+    mu: np.ndarray
+    alpha: np.ndarray
+    P: np.ndarray
+    holdings: object
+
+    @property
+    def ownership(self):
+        """H (J, J) (5.5): whose profits the setter of each price looks at."""
+        check_owners(self.firm_ids)
+        return ownership_matrix(self.firm_ids, self.holdings)
 
 
 class Outcome:
     """Markets at given prices, with everything that Step 5 computes from them.
 
-    Methods take `market=` for one market and give all of them without it. A value for each product comes in the order of the
-    products table; a matrix is a DataFrame labelled by `product_ids`, or by the table's index where there are none.
+    Methods take `market=` for one market and give all of them without it. A value for each product comes in the order
+    of the products table, one for each market as a Series by market id; a matrix is a DataFrame labelled by
+    `product_ids`, or by the table's index where there are none.
+
+    Parameters
+    ----------
+    utility : UtilityOfPrice
+    prices, firm_ids : arrays (N,), optional
+        By default those of the products table.
+    costs : array (N,), optional
+        Marginal costs; by default those that the first-order conditions imply.
+    blocks : list of Block, optional
+        By default all products.
 
     Attributes
     ----------
+    problem : Problem
+    utility : UtilityOfPrice
     prices, shares : arrays (N,)
         Missing and zero for a product that was dropped.
-    demand : Demand
     firm_ids : array (N,) or None
         Who owns what.
+    failed_markets : int array
+        Numbers of the markets whose shares could not be inverted: for these Step 5 has no answer.
     """
+    failed_markets = np.empty(0, int)
 
-    def __init__(self, demand, blocks, prices, firm_ids=None, costs=None):
-        self.demand, self._blocks, self.prices = demand, blocks, prices
-        self.firm_ids, self._costs = firm_ids, costs
+    def __init__(self, utility, prices=None, firm_ids=None, costs=None, blocks=None):
+        self.problem = problem = utility.problem
+        self.utility, self._costs = utility, costs
+        self._blocks = problem.blocks if blocks is None else blocks
+        self.prices = problem.prices if prices is None else prices
+        self.firm_ids = present_owners(problem.products) if firm_ids is None else firm_ids
 
-    # Stacks ----------------------------------------------------------------------------------------------------------------
+    # Stacks ----------------------------------------------------------------------------------------------------------
 
-    def _stacks(self, market=None):
-        """Blocks, or the one market asked for."""
-        if market is None:
-            return self._blocks
-        labels = self.demand.problem.market_labels
-        number = np.flatnonzero(np.asarray(labels) == market)
-        if not len(number):
-            raise InputError(f"There is no market {market!r}. Markets are {listing(labels)}.")
+    @cached_property
+    def _numbers(self):
+        return {label: number for number, label in enumerate(self.problem.market_labels)}
+
+    def _number(self, market):
+        """Place of a market among `problem.market_labels`."""
+        if not pd.api.types.is_hashable(market):
+            raise InputError(f"market={market!r} must be one market id; without market= there are all of them.")
+        if market not in self._numbers:
+            labels = self.problem.market_labels
+            alike = [label for label in labels if str(label) == str(market)]
+            meant = f" Did you mean {alike[0]!r}?" if alike else ""
+            raise InputError(f"There is no market {market!r}. Markets are {listing(labels)}.{meant}")
+        return self._numbers[market]
+
+    def _stack(self, market):
+        """One market as a block without its padding, or None if all its products were dropped."""
+        number = self._number(market)
+        self._check_inverted([number])
+        types = (self.problem.agent_markets == number).sum()
         for block in self._blocks:
-            for b in np.flatnonzero(block.markets == number[0]):
-                return [block[b]]
-        raise InputError(f"Market {market!r} has no products left.")
+            for b in np.flatnonzero(block.markets == number):
+                one = block[b]
+                return replace(one, index=one.index.copy(), tastes=one.tastes[:types].copy(),
+                               weights=one.weights[:types].copy())
+        return None
+
+    def _left(self, market):
+        """One market that has products left."""
+        block = self._stack(market)
+        if block is None:
+            raise InputError(f"Market {market!r} has no products left.")
+        return block
+
+    def _stacks(self):
+        """All blocks."""
+        self._check_inverted(self.failed_markets)
+        return self._blocks
+
+    def _check_inverted(self, numbers):
+        failed = np.intersect1d(numbers, self.failed_markets)
+        if len(failed):
+            raise InputError(f"Step 5: shares were not inverted in market(s) {listing(self.problem.market_labels[failed])}, "
+                             "so that there are no mean utilities. Take parameters nearer to zero.")
 
     def _choices(self, block):
         """P (..., J, I) and alpha (..., J, I) of a block."""
-        mu, alpha = self.demand.at(block, self.prices)
-        return choice_probabilities(self.demand.delta[block.index], mu), alpha
+        delta, mu, alpha = self.utility.at(block, self.prices)
+        return choice_probabilities(delta, mu), alpha
 
     def _by_product(self, function, market, missing=np.nan):
         """`function(block)` (..., J) for all products, in the order of the table; (J,) for one market."""
         if market is not None:
-            return function(self._stacks(market)[0])
-        out = np.full(self.demand.problem.N, missing)
-        for block in self._blocks:
+            return function(self._left(market))
+        out = np.full(self.problem.N, missing)
+        for block in self._stacks():
             out[block.index] = function(block)
         return out
 
-    def _matrices(self, function, market):
-        """`function(block)` (..., J, J or I) as a DataFrame, or a dict of them by market."""
+    def _by_market(self, function, market, name, empty):
+        """`function(block)` (...) as a Series by market id, a float for one market; `empty` without products."""
         if market is not None:
-            block = self._stacks(market)[0]
+            block = self._stack(market)
+            return empty if block is None else float(function(block))
+        out = np.full(self.problem.T, empty)
+        for block in self._stacks():
+            out[block.markets] = function(block)
+        return pd.Series(out, self.problem.market_labels.rename("market_ids"), name=name)
+
+    def _matrices(self, function, market):
+        """`function(block)` (..., J, J) as a DataFrame, or a dict of them by market."""
+        if market is not None:
+            block = self._left(market)
             return self._frame(function(block), block.index)
         frames = {}
-        for block in self._blocks:
+        for block in self._stacks():
             for t, matrix, index in zip(block.markets, function(block), block.index):
                 frames[t] = self._frame(matrix, index)
-        return {self.demand.problem.market_labels[t]: frames[t] for t in sorted(frames)}
+        return {self.problem.market_labels[t]: frames[t] for t in sorted(frames)}
 
-    def _frame(self, matrix, index, square=True):
-        products = self.demand.problem.products
+    def _frame(self, matrix, index):
+        labels = pd.Index(self._product_ids(index), name="product")
+        return pd.DataFrame(matrix, labels, labels.rename("of"))
+
+    def _product_ids(self, index):
+        products = self.problem.products
         labels = products["product_ids"] if "product_ids" in products else products.index.to_series()
-        labels = pd.Index(labels.to_numpy()[index], name="product")
-        return pd.DataFrame(matrix, labels, labels.rename("of") if square else None)
+        return labels.to_numpy()[index]
 
-    # Demand ----------------------------------------------------------------------------------------------------------------
+    def market(self, market):
+        """One market at these prices, its arrays under the names of the lessons.
+
+        Parameters
+        ----------
+        market : market id
+
+        Returns
+        -------
+        Market
+
+        Raises
+        ------
+        InputError
+            For a market that does not exist, has no products left, or whose shares were not inverted.
+        """
+        block, utility = self._left(market), self.utility
+        rows, (tastes, Gamma) = block.index, utility.tastes(block)
+        (X1, X2), (dX1, dX2) = utility.characteristics(rows, self.prices), utility.slopes(rows)
+        delta, mu, alpha = utility.at(block, self.prices)
+        P = choice_probabilities(delta, mu)
+        return Market(
+            market_id=market, rows=rows, product_ids=self._product_ids(rows),
+            firm_ids=None if self.firm_ids is None else self.firm_ids[rows],
+            prices=self.prices[rows], shares=P @ block.weights, X1=X1, dX1=dX1, X2=X2, dX2=dX2,
+            beta=utility.beta.copy(), Gamma=Gamma.copy(), tastes=tastes, weights=block.weights,
+            delta=delta, xi=utility.xi[rows], mu=mu, alpha=alpha, P=P, holdings=self.problem.holdings)
+
+    # Demand ----------------------------------------------------------------------------------------------------------
 
     @property
     def shares(self):
         """Market shares (N,)."""
-        return self._by_product(lambda block: self._block_shares(block), None, missing=0.0)
+        return self._by_product(self._block_shares, None, missing=0.0)
 
     def _block_shares(self, block):
-        mu, _ = self.demand.at(block, self.prices)
-        return market_shares(self.demand.delta[block.index], mu, block.weights)
+        delta, mu, _ = self.utility.at(block, self.prices)
+        return market_shares(delta, mu, block.weights)
 
-    def price_coefficients(self, market=None):
-        """alpha (5.1): a row for each product, a column for each consumer type; types of padding excluded.
+    def shares_at(self, prices):
+        """Market shares (N,) at other prices, everything else held: firms do not respond.
+
+        Parameters
+        ----------
+        prices : array (N,) or Series
+            Of all products; that of a dropped one is of no account. A Series is matched by its index.
 
         Returns
         -------
-        DataFrame (J, I), or a dict of them
+        array (N,)
+            Zero for a product that was dropped.
+
+        Raises
+        ------
+        InputError
+            Where utility is curved in price, or does not depend on it; and for prices that are not one finite number
+            for each product.
+
+        Examples
+        --------
+        >>> from blpteach import Problem, load_cereal
+        >>> logit = Problem(load_cereal()[0], linear="0 + prices", absorb="product_ids").estimate()
+        >>> dearer = logit.prices.copy()
+        >>> dearer[0] = 1.1 * dearer[0]
+        >>> (logit.shares_at(dearer) / logit.shares)[:3].round(3)
+        array([0.808, 1.003, 1.003])
         """
-        frames = {}
-        counts = np.bincount(self.demand.problem.agent_markets)
-        for block in self._stacks(market):
-            alpha = self._choices(block)[1]
-            for t, matrix, index in zip(np.atleast_1d(block.markets), alpha.reshape(-1, *alpha.shape[-2:]), np.atleast_2d(block.index)):
-                frames[t] = self._frame(matrix[:, :counts[t]], index, square=False)
-        named = {self.demand.problem.market_labels[t]: frames[t] for t in sorted(frames)}
-        return named if market is None else named[market]
+        check_linear_in_price(self.problem, "Step 5: shares at other prices are known")
+        self._check_prices_matter("shares are the same at all prices")
+        sold = ~np.isnan(self.prices)
+        return self._at(one_each(prices, self.problem.products, "Step 5: prices", needed=sold)).shares
+
+    def _at(self, prices):
+        """The same markets at other prices."""
+        there = Outcome(self.utility, prices, self.firm_ids, blocks=self._blocks)
+        there.failed_markets = self.failed_markets
+        return there
+
+    def price_coefficients(self, market=None):
+        """alpha (5.1): a row for each product, a column for each consumer type.
+
+        Parameters
+        ----------
+        market : market id, optional
+
+        Returns
+        -------
+        DataFrame (J, I), or without a market a dict of them
+        """
+        self._check_prices_matter("there are no price coefficients")
+        if market is None:
+            left = np.sort(np.concatenate([block.markets for block in self._stacks()]))
+            return {label: self.price_coefficients(label) for label in self.problem.market_labels[left]}
+        one = self.market(market)
+        return pd.DataFrame(one.alpha, pd.Index(one.product_ids, name="product"))
 
     def elasticities(self, market=None):
         """Price elasticities (5.3): row j, column l is the percent change of share j as price l rises by one percent.
@@ -144,6 +362,8 @@ class Outcome:
         -------
         DataFrame (J, J), or without a market a dict of them
         """
+        self._check_prices_matter("there are no elasticities")
+
         def one(block):
             P, alpha = self._choices(block)
             jacobian = share_jacobian(P, block.weights, alpha)
@@ -152,11 +372,49 @@ class Outcome:
 
     def own_elasticities(self, market=None):
         """Own-price elasticities, one for each product (N,) or (J,)."""
+        self._check_prices_matter("there are no elasticities")
+
         def one(block):
             P, alpha = self._choices(block)
             own = np.vecdot(P * (1 - P) * alpha, block.weights[..., None, :])
             return own * self.prices[block.index] / self._block_shares(block)
         return self._by_product(one, market)
+
+    def aggregate_elasticities(self, factor=0.1, market=None):
+        """What all inside goods together lose as all prices rise: `sum_j (s_j((1 + factor) p) - s_j(p)) / factor`.
+
+        In points of share for a price rise of a hundred percent, not in percent of the inside share: divide by that
+        for a percentage.
+
+        Parameters
+        ----------
+        factor : float
+            By which fraction all prices rise together.
+        market : market id, optional
+
+        Returns
+        -------
+        Series (T,) by market id, or with a market a float
+
+        Raises
+        ------
+        InputError
+            Where utility is curved in price, or does not depend on it; for a factor that is zero or no number; and
+            for a market that does not exist.
+
+        Source
+        ------
+        Conlon and Gortmaker (2020); PyBLP's `compute_aggregate_elasticities`.
+        """
+        check_linear_in_price(self.problem, "Step 5: aggregate elasticities are known")
+        self._check_prices_matter("there are no elasticities")
+        if isinstance(factor, bool) or not isinstance(factor, (int, float, np.number)) or not np.isfinite(factor) or factor == 0:
+            raise InputError(f"Step 5: factor={factor!r} must be a number other than zero, such as 0.1 for ten percent.")
+        there = self._at((1 + factor) * self.prices)
+
+        def one(block):
+            return (there._block_shares(block) - self._block_shares(block)).sum(-1) / factor
+        return self._by_market(one, market, "aggregate_elasticities", empty=0.0)
 
     def diversion_ratios(self, market=None):
         """Diversion ratios (5.4): row j, column l is the fraction of those leaving j that goes to l; rows sum to one.
@@ -174,53 +432,103 @@ class Outcome:
             return diversion_ratios(P, block.weights, alpha)
         return self._matrices(one, market)
 
-    # Supply ----------------------------------------------------------------------------------------------------------------
-
-    def _ownership(self, block):
-        if self.firm_ids is None:
-            raise InputError("Step 5: markups need to know who sets which price, and products has no column `firm_ids`. Add it, one id "
-                             "for each product.")
-        missing = np.flatnonzero(pd.isna(self.firm_ids))
-        if len(missing):
-            raise InputError(f"Step 5: firm_ids has missing values in row(s) {listing(missing)}: every product needs an owner.")
-        self._check_prices_matter("firms have no optimal price")
-        return ownership_matrix(self.firm_ids[block.index], self.demand.problem.holdings)
-
     def _check_prices_matter(self, therefore):
-        if not self.demand.problem.prices_matter:
+        if not self.problem.prices_matter:
             raise InputError(f"Step 5: utility does not depend on `prices`, so {therefore}; put prices into linear.")
 
-    def _margins(self, block):
+    # Supply ----------------------------------------------------------------------------------------------------------
+
+    def _block_costs(self, block):
+        if self._costs is not None:
+            return self._costs[block.index]
         P, alpha = self._choices(block)
-        return margins(self._block_shares(block), share_jacobian(P, block.weights, alpha), self._ownership(block))
+        H = ownership_matrix(self.firm_ids[block.index], self.problem.holdings)
+        return self.prices[block.index] - margins(self._block_shares(block), share_jacobian(P, block.weights, alpha), H)
+
+    def _check_pricing(self):
+        """Somebody sets each price, and has a best one."""
+        check_owners(self.firm_ids)
+        self._check_prices_matter("firms have no optimal price")
 
     def costs(self, market=None):
         """Marginal costs (N,) or (J,), in units of price: those at which nobody would set another price.
 
-        Conduct is Bertrand-Nash unless the problem's `holdings` say otherwise. A counterfactual has the costs it was solved with.
+        Conduct is Bertrand-Nash unless the problem's `holdings` say otherwise. A counterfactual has the costs it was
+        solved with.
         """
-        if self._costs is not None:
-            return self._costs.copy() if market is None else self._costs[self._stacks(market)[0].index]
-        return self._by_product(lambda block: self.prices[block.index] - self._margins(block), market)
+        self._check_pricing()
+        if self._costs is not None and market is None:
+            return self._costs.copy()                           # those of dropped products too
+        return self._by_product(self._block_costs, market)
 
     def markups(self, market=None):
         """Lerner indices `(p - c) / p` (N,) or (J,), under Bertrand-Nash pricing unless `holdings` say otherwise."""
-        return self._by_product(lambda block: self._margins(block) / self.prices[block.index], market)
+        self._check_pricing()
+
+        def one(block):
+            p = self.prices[block.index]
+            return (p - self._block_costs(block)) / p
+        return self._by_product(one, market)
+
+    def profits(self, market=None):
+        """Profits `(p - c) s` from each product (N,) or (J,): in units of price, per consumer.
+
+        Times the market size they are dollars; fixed costs are not known. A product that was dropped earns nothing.
+        """
+        self._check_pricing()
+
+        def one(block):
+            return (self.prices[block.index] - self._block_costs(block)) * self._block_shares(block)
+        return self._by_product(one, market, missing=0.0)
+
+    def hhi(self, market=None):
+        """Herfindahl-Hirschman index of each market: 10,000 times the sum of firms' squared shares of what is sold.
+
+        Shares are of the inside goods, as in antitrust and in PyBLP: the outside good is no competitor here. A monopoly
+        has 10,000.
+
+        Parameters
+        ----------
+        market : market id, optional
+
+        Returns
+        -------
+        Series (T,) by market id, or with a market a float
+            NaN for a market that has lost all its products.
+
+        Raises
+        ------
+        InputError
+            Where products have no owner, and for a market that does not exist.
+
+        Source
+        ------
+        PyBLP's `compute_hhi`.
+        """
+        check_owners(self.firm_ids)
+
+        def one(block):
+            s = self._block_shares(block)                       # (..., J)
+            together = np.vecdot(s, np.matvec(ownership_matrix(self.firm_ids[block.index]), s))
+            return 10_000 * together / s.sum(-1)**2             # s_j times its firm's share, summed
+        return self._by_market(one, market, "hhi", empty=np.nan)
 
     def counterfactual(self, firm_ids=None, costs=None, drop=None):
         """The new equilibrium after a change of owners, costs or products, everything else held.
 
-        Conduct stays what the problem's `holdings` say, by default Bertrand-Nash. A pair in `holdings` that names a firm which
-        a merger dissolved lapses.
+        Conduct stays what the problem's `holdings` say, by default Bertrand-Nash. A pair in `holdings` that names a
+        firm which a merger dissolved lapses.
 
         Parameters
         ----------
-        firm_ids : array (N,) or dict, optional
+        firm_ids : array (N,), Series or dict, optional
             New owners, or which firm becomes which: `{2: 1}`.
-        costs : array (N,), optional
-            New marginal costs; by default those implied by the present prices.
-        drop : bool array (N,), optional
+        costs : array (N,) or Series, optional
+            New marginal costs, in units of price; by default those implied by the present prices.
+        drop : bool array (N,) or Series, optional
             Products that leave the market.
+
+            Arrays are in the order of the products table; a Series is matched by its index.
 
         Returns
         -------
@@ -229,28 +537,30 @@ class Outcome:
         Raises
         ------
         InputError
-            Where utility is curved in price, or does not depend on it; where products have no owner, or a dict names a firm that
-            does not exist; for an array of the wrong length or kind, or with missing values; where `drop` leaves nothing; and
-            where no equilibrium is found: the message names the markets.
+            Where utility is curved in price, or does not depend on it; where products have no owner, or a dict names a
+            firm that does not exist; where new owners have new names and `holdings` speak of the old ones; for an array
+            of the wrong length or kind, a Series with another index, or missing values; for costs that can't be in
+            units of price; where `drop` leaves nothing; and where no equilibrium is found: the message names the
+            markets.
         """
-        problem = self.demand.problem
+        problem = self.problem
         check_linear_in_price(problem, "Step 5: new prices can be solved for")
-        if firm_ids is None:
-            self._ownership(self._blocks[0])
-        owners = new_owners(self.firm_ids, firm_ids, problem.N)
-        new_costs = self.costs() if costs is None else vector(costs, problem.N, "costs")
+        self._check_prices_matter("firms have no optimal price")
+        self._stacks()
+        owners = new_owners(self.firm_ids, firm_ids, problem)
         dropped = np.isnan(self.prices)                         # what was dropped before stays out
         if drop is not None:
-            dropped = dropped | vector(drop, problem.N, "drop", bool)
+            dropped = dropped | one_each(drop, problem.products, "Step 5: drop", bool)
         if dropped.all():
             raise InputError("Step 5: drop takes every product out; leave at least one.")
-        return solve_counterfactual(self.demand, self.prices, owners, new_costs, dropped)
+        new_costs = self.costs() if costs is None else read_costs(costs, problem, ~dropped)
+        return solve_counterfactual(self.utility, self.prices, owners, new_costs, dropped)
 
     def merger_prices(self, firm_ids):
         """Prices (N,) after the owners change to `firm_ids`: `counterfactual(firm_ids=firm_ids).prices`."""
         return self.counterfactual(firm_ids=firm_ids).prices
 
-    # Welfare ---------------------------------------------------------------------------------------------------------------
+    # Welfare ---------------------------------------------------------------------------------------------------------
 
     def consumer_surplus(self, market=None):
         """Consumer surplus per consumer (5.8), in units of price and up to a constant.
@@ -261,28 +571,23 @@ class Outcome:
 
         Returns
         -------
-        array (T,), or with a market a float
-            In the order of `problem.market_labels`. A market that has lost all its products has zero.
+        Series (T,) by market id, or with a market a float
+            A market that has lost all its products has zero: the outside good alone.
 
         Raises
         ------
         InputError
-            Where utility does not depend on price; where a consumer's price coefficient differs between products, or price enters
-            through a function; and for a market that does not exist or has no products left.
+            Where utility does not depend on price; where a consumer's price coefficient is zero, or differs between
+            products, or price enters through a function; and for a market that does not exist.
         """
-        problem = self.demand.problem
         self._check_prices_matter("surplus in money needs a price coefficient")
-        out = np.zeros(problem.T)                               # a market without products offers the outside good alone
-        for block in self._stacks(market):
-            mu, alpha = self.demand.at(block, self.prices)
-            if (np.ptp(alpha, axis=-2) > 1e-9 * abs(alpha).max()).any() or problem.linear.price_curved.any() or problem.X2.price_curved.any():
-                raise InputError("Step 5: this surplus formula needs one price coefficient for each consumer, the same for all products and "
-                                 "prices; here price interacts with another characteristic or enters through a function.")
-            surplus = consumer_surplus(self.demand.delta[block.index], mu, alpha[..., 0, :], block.weights)
-            if market is not None:
-                return float(surplus)
-            out[block.markets] = surplus
-        return out
+        check_one_alpha(self.problem)
+
+        def one(block):
+            delta, mu, alpha = self.utility.at(block, self.prices)
+            check_alpha(alpha)
+            return consumer_surplus(delta, mu, alpha[..., 0, :], block.weights)
+        return self._by_market(one, market, "consumer_surplus", empty=0.0)
 
 
 class Counterfactual(Outcome):
@@ -295,18 +600,50 @@ class Counterfactual(Outcome):
     iterations : int
         Of the zeta map (5.7), in the stack of markets that needed most.
     residual : float
-        Largest error in a first-order condition, `s + (H * D')(p - c)`, in shares; at most 1e-10.
+        Largest error in a first-order condition, `s + (H * D')(p - c)`, as a fraction of the share; at most 1e-10.
     """
 
-    def __init__(self, demand, blocks, prices, firm_ids, costs, iterations, residual):
-        super().__init__(demand, blocks, prices, firm_ids, costs)
+    def __init__(self, utility, prices, firm_ids, costs, blocks, iterations, residual):
+        super().__init__(utility, prices, firm_ids, costs, blocks)
         self.iterations, self.residual = iterations, residual
 
     def __repr__(self):
-        change = 100 * (self.prices / self.demand.prices - 1)
-        return (f"Counterfactual in {self.demand.problem.T} markets: prices change by {np.nanmean(change):.3g} percent on average "
+        change = 100 * (self.prices / self.problem.prices - 1)
+        return (f"Counterfactual in {self.problem.T} markets: prices change by {np.nanmean(change):.3g} percent on average "
                 f"({np.nanmin(change):.3g} to {np.nanmax(change):.3g}); first-order conditions hold to {self.residual:.1e}")
 
+
+def solve_counterfactual(utility, start, firm_ids, costs, dropped):
+    """Equilibrium prices without the dropped products; an error names the markets where none was found."""
+    problem = utility.problem
+    blocks = blocks_without(problem, dropped)
+    prices, iterations, residual, failed = np.full(problem.N, np.nan), 0, 0.0, []
+    for block in blocks:
+        H = ownership_matrix(firm_ids[block.index], problem.holdings)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a map that diverges is reported below
+            found = equilibrium_prices(*utility.at(block, start), block.weights, start[block.index],
+                                       costs[block.index], H)
+        prices[block.index] = found.prices
+        iterations, residual = max(iterations, found.iterations), max(residual, found.residual.max())
+        failed.extend(problem.market_labels[block.markets[~(found.residual <= 1e-10)]])
+    if failed:
+        raise InputError(f"Step 5: no equilibrium prices were found in market(s) {listing(failed)}: the zeta map did "
+                         "not settle there. Consumers who like high prices, or costs far from the present ones, are "
+                         "the usual reasons.")
+    return Counterfactual(utility, prices, firm_ids, costs, blocks, iterations, residual)
+
+
+def blocks_without(problem, dropped):
+    """Blocks of the products that stay, with an index that leads to the whole table."""
+    if not dropped.any():
+        return problem.blocks
+    keep = np.flatnonzero(~dropped)
+    blocks = make_blocks(problem.markets[keep], problem.shares[keep], problem.X2.values[keep], problem.agent_markets,
+                         problem.tastes, problem.weights)
+    return [replace(block, index=keep[block.index]) for block in blocks]
+
+
+# What is refused -----------------------------------------------------------------------------------------------------
 
 def check_linear_in_price(problem, what):
     """Refuse utility that is curved in price, where slopes at the observed prices don't lead to other ones."""
@@ -315,61 +652,74 @@ def check_linear_in_price(problem, what):
         raise InputError(f"{what} where utility is linear in price; `{curved[0]}` is not.")
 
 
-def solve_counterfactual(demand, start, firm_ids, costs, dropped):
-    """Equilibrium prices without the dropped products; an error names the markets where none was found."""
-    problem = demand.problem
-    keep = np.flatnonzero(~dropped)
-    blocks = problem.blocks if len(keep) == problem.N else [
-        remap(block, keep) for block in make_blocks(problem.markets[keep], problem.shares[keep], problem.X2.values[keep],
-                                                    problem.agent_markets, problem.tastes, problem.weights)]
-    prices, iterations, residual, failed = np.full(problem.N, np.nan), 0, 0.0, []
-    for block in blocks:
-        mu, alpha = demand.at(block, start)
-        p = start[block.index]
-        delta = demand.delta[block.index]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):              # a map that diverges is reported below
-            found = equilibrium_prices(delta, mu, alpha, block.weights, p, costs[block.index],
-                                       ownership_matrix(firm_ids[block.index], problem.holdings))
-        prices[block.index] = found.prices
-        iterations, residual = max(iterations, found.iterations), max(residual, found.residual.max())
-        failed.extend(problem.market_labels[block.markets[~(found.residual <= 1e-10)]])
-    if failed:
-        raise InputError(f"Step 5: no equilibrium prices were found in market(s) {listing(failed)}: the zeta map did not settle there. "
-                         "Consumers who like high prices, or costs far from the present ones, are the usual reasons.")
-    return Counterfactual(demand, blocks, prices, firm_ids, costs, iterations, residual)
+def check_one_alpha(problem):
+    """Refuse price that enters through a function: then a type has another price coefficient at every price."""
+    if problem.linear.price_curved.any() or problem.X2.price_curved.any():
+        raise InputError("Step 5: this surplus formula needs one price coefficient for each consumer, the same at all "
+                         "prices; here price enters through a function.")
 
 
-def remap(block, keep):
-    """A block made from the rows `keep` of the table, with its index leading to the whole table."""
-    return type(block)(block.markets, keep[block.index], block.shares, block.X2, block.tastes, block.weights)
+def check_alpha(alpha):
+    """Every type has one price coefficient (..., J, I) for all products, and none has zero."""
+    if (np.ptp(alpha, axis=-2) > 1e-9 * abs(alpha).max()).any():
+        raise InputError("Step 5: this surplus formula needs one price coefficient for each consumer, the same for all "
+                         "products; here price interacts with another characteristic.")
+    if (alpha == 0).any():
+        raise InputError("Step 5: a consumer type has a price coefficient of zero. No sum of money makes up for "
+                         "anything to it, so that there is no surplus in money. Put prices into linear too.")
 
 
-def new_owners(old, new, N):
+def present_owners(products):
+    """Firm ids (N,) of the table, or None."""
+    return products["firm_ids"].to_numpy() if "firm_ids" in products else None
+
+
+def check_owners(firm_ids):
+    """Every product has an owner."""
+    if firm_ids is None:
+        raise InputError("Step 5: it must be known who sets which price, and products has no column `firm_ids`. Add it, "
+                         "one id for each product.")
+    missing = np.flatnonzero(pd.isna(firm_ids))
+    if len(missing):
+        raise InputError(f"Step 5: firm_ids has missing values in row(s) {listing(missing)}: every product needs an "
+                         "owner.")
+
+
+def new_owners(old, new, problem):
     """Firm ids (N,) after a change, given whole or as a dict of which firm becomes which."""
-    if new is None:
-        return old
     if isinstance(new, dict):
         if old is None:
-            raise InputError("Step 5: firm_ids={...} says which firm becomes which, and products has no column `firm_ids`.")
+            raise InputError("Step 5: firm_ids={...} says which firm becomes which, and products has no column "
+                             "`firm_ids`.")
         unknown = [firm for firm in new if firm not in set(old)]
         if unknown:
-            raise InputError(f"Step 5: firm_ids={new!r}: there is no firm {unknown[0]!r}. Firms are {listing(pd.unique(old), 12)}.")
-        return np.array([new.get(firm, firm) for firm in old], dtype=object)
-    return vector(new, N, "firm_ids", None)
+            raise InputError(f"Step 5: firm_ids={new!r}: there is no firm {unknown[0]!r}. Firms are "
+                             f"{listing(pd.unique(old), 12)}.")
+        owners = np.fromiter([new.get(firm, firm) for firm in old], object, problem.N)
+    elif new is not None:
+        owners = one_each(new, problem.products, "Step 5: firm_ids", object)
+        check_names_stay(problem.holdings, old, owners)
+    else:
+        owners = old
+    check_owners(owners)
+    return owners
 
 
-def vector(values, N, name, dtype=float):
-    """An array of one value for each product."""
-    values = np.asarray(values)
-    if values.shape != (N,):
-        raise InputError(f"Step 5: {name} has shape {values.shape}; it needs one value for each of the {N} products, in the order "
-                         "of the table.")
-    if dtype is bool and values.dtype != bool:
-        raise InputError(f"Step 5: {name} must hold True or False for each of the {N} products, not {values.dtype} values.")
-    if dtype is float and values.dtype.kind not in "fiub":
-        raise InputError(f"Step 5: {name} must be numbers, one for each product, not {values.dtype} values.")
-    if dtype is None and pd.isna(values).any():
-        raise InputError(f"Step 5: {name} has missing values in row(s) {listing(np.flatnonzero(pd.isna(values)))}: every product needs an owner.")
-    if dtype is float and not np.isfinite(values).all():
-        raise InputError(f"Step 5: {name} has missing or infinite values in row(s) {listing(np.flatnonzero(~np.isfinite(values)))}.")
+def check_names_stay(holdings, old, new):
+    """Pairs in holdings would lapse, all of them unnoticed, if the firms were given new names."""
+    firms = {firm for pair in holdings for firm in pair} if isinstance(holdings, dict) else set()
+    gone, strangers = firms - set(new), set(new) - set(() if old is None else old)
+    if gone and strangers:
+        raise InputError(f"Step 5: holdings={holdings!r} name firm {min(gone, key=str)!r}, which firm_ids no longer has, "
+                         f"while it has {listing(sorted(strangers, key=str))}, which products has not. Keep the names of "
+                         "the present firms.")
+
+
+def read_costs(costs, problem, needed):
+    """New marginal costs (N,), in units of price."""
+    values = one_each(costs, problem.products, "Step 5: costs", needed=needed)
+    half, highest = np.median(values[needed]), problem.prices.max()
+    if half > 10 * highest > 0:
+        raise InputError(f"Step 5: half of the costs are {half:.4g} or more, and the highest price is {highest:.4g}. "
+                         "Costs must be in the units of `prices`.")
     return values

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import InputError
 from .utility import choice_probabilities, inclusive_value
 
 
@@ -140,18 +141,24 @@ def diversion_ratios(P, weights, alpha):
 # Firms ---------------------------------------------------------------------------------------------------------------------
 
 def ownership_matrix(firm_ids, holdings=0.0):
-    """Whose profits the setter of a price looks at (5.5): `H_jl = 1` where products j and l belong to one firm, else what is held of l.
+    """Whose profits the setter of a price looks at (5.5): `H_jl = 1` where one firm owns j and l, else what is held of l.
 
     Parameters
     ----------
     firm_ids : array (..., J)
     holdings : float, or dict from (firm, other firm) to float
-        Weight that a firm puts on a dollar of another firm's profit: 0 is competition in prices, 1 joint monopoly, numbers between are
-        common owners or partial collusion. A dict gives single pairs, (1, 2) how firm 1 weighs firm 2; all others are 0.
+        Weight that a firm puts on a dollar of another firm's profit: 0 is competition in prices, 1 joint monopoly,
+        numbers between are common owners or partial collusion. A dict gives single pairs, (1, 2) how firm 1 weighs
+        firm 2; all others are 0.
 
     Returns
     -------
     array (..., J, J)
+
+    Raises
+    ------
+    InputError
+        Where a product has no owner (NaN).
 
     Source
     ------
@@ -169,12 +176,14 @@ def ownership_matrix(firm_ids, holdings=0.0):
            [0. , 0. , 1. ]])
     """
     firm_ids = np.asarray(firm_ids)
+    if (firm_ids != firm_ids).any():                            # NaN alone differs from itself
+        raise InputError("ownership_matrix: firm_ids has missing values (NaN): every product needs an owner.")
     setter, other = firm_ids[..., :, None], firm_ids[..., None, :]
     if not isinstance(holdings, dict):
         return np.where(setter == other, 1.0, holdings)
     H = (setter == other).astype(float)
     for (firm, held), weight in holdings.items():
-        H = H + weight * ((setter == firm) & (other == held))
+        H = np.where((setter == firm) & (other == held), weight, H)
     return H
 
 
@@ -208,17 +217,26 @@ def margins(shares, jacobian, ownership):
 
 @dataclass(frozen=True)
 class Equilibrium:
-    """Prices (..., J) that solve every firm's first-order condition, how far they are from it (...), and the iterations."""
+    """Prices that solve every firm's first-order condition.
+
+    Attributes
+    ----------
+    prices : array (..., J)
+    residual : array (...)
+        Largest `|s + (H * D')(p - c)| / s` of a market's products, one iteration earlier.
+    iterations : int
+    """
     prices: np.ndarray
     residual: np.ndarray
     iterations: int
 
 
 def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tolerance=1e-12, max_iterations=5000):
-    """Bertrand-Nash prices by the zeta map (5.7): `p <- c + Lambda^-1 ((H * Crossing') (p - c) - s)`.
+    """Bertrand-Nash prices by the zeta map (5.7): `p <- c + (h * Lambda)^-1 ((H * Crossing') (p - c) - s)`.
 
-    It is the first-order condition `s + (H * D')(p - c) = 0` with `D = diag(Lambda) - Crossing` (5.2) solved for the part that
-    Lambda multiplies. The more obvious `p <- c + eta(p)` can cycle. Neither says that the equilibrium is the only one.
+    It is the first-order condition `s + (H * D')(p - c) = 0` with `D = diag(Lambda) - Crossing` (5.2), solved for
+    the part that Lambda multiplies; h, the diagonal of H, is one unless a setter discounts its own profit. The
+    more obvious `p <- c + eta(p)` can cycle. Neither says that the equilibrium is the only one.
 
     Parameters
     ----------
@@ -235,14 +253,20 @@ def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tole
         Marginal costs.
     ownership : array (..., J, J)
     tolerance : float
-        On the first-order conditions `s + (H * D')(p - c)`, in shares.
+        On the first-order conditions `s + (H * D')(p - c)`, each as a fraction of its product's share: small
+        products count as much as large ones.
     max_iterations : int
-        After so many the prices are returned as they are. That they are no equilibrium shows in `residual` only: it is above the
-        tolerance, or NaN.
+        After so many the prices are returned as they are. That they are no equilibrium shows in `residual` only:
+        it is above the tolerance, or NaN.
 
     Returns
     -------
     Equilibrium
+
+    Raises
+    ------
+    InputError
+        If `max_iterations` is less than one.
 
     Source
     ------
@@ -251,18 +275,21 @@ def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tole
     Examples
     --------
     >>> one = np.ones(1)
-    >>> found = equilibrium_prices(np.zeros(1), np.zeros((1, 1)), np.full((1, 1), -2.0), one, one, np.zeros(1), np.ones((1, 1)))
+    >>> found = equilibrium_prices(np.zeros(1), np.zeros((1, 1)), np.full((1, 1), -2.0), one, one, np.zeros(1),
+    ...                            np.ones((1, 1)))
     >>> s = choice_probabilities(-2 * (found.prices - 1), np.zeros((1, 1)))[0, 0]
     >>> bool(abs(found.prices[0] - 1 / (2 * (1 - s))) < 1e-10)
     True
     """
-    p = prices
+    if max_iterations < 1:
+        raise InputError(f"equilibrium_prices: max_iterations={max_iterations!r} must be 1 or more.")
+    p, h = prices, np.diagonal(ownership, axis1=-2, axis2=-1)
     for iteration in range(1, max_iterations + 1):
         P = choice_probabilities(delta, mu + alpha * (p - prices)[..., None])
         Lambda, Crossing = share_jacobian_parts(P, weights, alpha)
         shares = np.vecdot(P, weights[..., None, :])            # (..., J)
-        zeta = (np.matvec(ownership * Crossing.mT, p - costs) - shares) / Lambda
-        residual = abs(Lambda * (p - costs - zeta)).max(-1)     # (...)
+        zeta = (np.matvec(ownership * Crossing.mT, p - costs) - shares) / (h * Lambda)
+        residual = abs(h * Lambda * (p - costs - zeta) / shares).max(-1)     # (...)
         p = costs + zeta
         if (residual <= tolerance).all():
             break

@@ -5,12 +5,13 @@ import numpy as np
 import pandas as pd
 
 from .tables import validation as check
-from .tables.blocks import make_blocks, rows_by_market
+from .tables.beside import one_each
+from .tables.blocks import make_blocks
 from .errors import InputError, listing
-from .instruments import blp_instruments
+from .instruments import blp_instruments, differentiation_instruments
 from .tables.integration import halton
-from .post_estimation import equilibrium_prices, ownership_matrix
-from .utility import market_shares
+from .post_estimation import equilibrium_prices, ownership_matrix, price_coefficients
+from .utility import market_shares, mean_utility, taste_deviations
 
 FORMULAS = {"linear": "1 + prices + x + group", "random": "0 + prices + x + group", "demographics": "0 + income"}
 SUPPLY = "1 + x + group + w0 + w1"
@@ -73,7 +74,7 @@ def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0, *, x=(0, 3), l
         Range of the characteristic x, which is uniform.
     log_costs : bool
         Whether `log c`, not c, is `(1, x, group, w0, w1) gamma + omega`.
-    owners : array (N,), or function, optional
+    owners : array (N,), Series, or function, optional
         Who owns what, in place of the owners drawn: firm ids by the rows of products, or a function that makes them from the
         products without prices, as in `lambda products: products["firm_ids"].replace(1, 0)`, a merger. All else stays as drawn.
     holdings : float or dict
@@ -156,13 +157,12 @@ def check_range(x):
 
 
 def owner_ids(owners, products):
-    """Firm ids (N,) from an array, or from a function of the products."""
-    ids = pd.Series(np.asarray(owners(products.copy()) if callable(owners) else owners))
-    if len(ids) != len(products) or ids.isna().any():
-        raise InputError(f"simulate: owners must be {len(products)} firm ids, one for each product and none missing; found "
-                         f"{len(ids)}, {ids.isna().sum()} of them missing. Where the number of products is drawn, give a function "
-                         "of the products.")
-    return ids
+    """Firm ids (N,) from an array, a Series by its index, or a function of the products."""
+    ids, N = owners(products.copy()) if callable(owners) else owners, len(products)
+    if np.ndim(ids) == 1 and len(ids) != N:
+        raise InputError(f"simulate: owners must be {N} firm ids, one for each product; found {len(ids)}. Where the number "
+                         "of products is drawn, give a function of the products.")
+    return one_each(ids, products, "simulate: owners", object)
 
 
 def unobservable_covariance(truth):
@@ -181,44 +181,64 @@ def draw_agents(T, I, rng, seed):
 
 def set_prices(products, agents, truth, holdings):
     """Equilibrium prices and shares, into the columns `prices` and `shares`."""
-    ones, N = np.ones(len(products)), len(products)
-    x, group, costs = (products[name].to_numpy(float) for name in ("x", "group", "costs"))
-    utility = np.column_stack([ones, 0 * ones, x, group]) @ truth.beta + products["xi"].to_numpy()      # at a price of zero
-    tastes = agents[["nodes0", "nodes1", "nodes2", "income"]].to_numpy()
-    prices, shares = np.empty(N), np.empty(N)
-    for block in make_blocks(products["market_ids"].to_numpy(), ones, np.column_stack([x, group]), agents["market_ids"].to_numpy(),
-                             tastes, agents["weights"].to_numpy()):
-        alpha_i = truth.beta[1] + block.tastes @ np.array([truth.sigma[0], 0, 0, truth.pi])             # (B, I)
-        mu = block.X2 @ np.diag(truth.sigma[1:]) @ block.tastes[..., 1:3].mT                            # (B, J, I)
-        alpha = np.broadcast_to(alpha_i[..., None, :], mu.shape)
-        c, H = costs[block.index], ownership_matrix(products["firm_ids"].to_numpy()[block.index], holdings)
-        found = equilibrium_prices(utility[block.index], mu, alpha, block.weights, 0 * c, c, H)
-        if not (found.residual <= 1e-10).all():
-            raise InputError(f"simulate: no equilibrium prices in market(s) {listing(block.markets[~(found.residual <= 1e-10)])}: some consumer there likes "
-                             "high prices (a positive price coefficient). Take another seed, a smaller pi, or a more negative mean.")
+    firms, costs, xi = (products[name].to_numpy() for name in ("firm_ids", "costs", "xi"))
+    prices, shares = np.empty((2, len(products)))
+    for block in stacks(products, agents):
+        delta, mu, alpha = utilities(block, xi[block.index], truth)          # at a price of zero
+        c, H = costs[block.index], ownership_matrix(firms[block.index], holdings)
+        found = equilibrium_prices(delta, mu, alpha, block.weights, 0 * c, c, H)
+        failed = block.markets[~(found.residual <= 1e-10)]
+        if len(failed):
+            raise InputError(f"simulate: no equilibrium prices in market(s) {listing(failed)}: some consumer there likes "
+                             "high prices (a positive price coefficient). Take another seed, a smaller pi, or a more "
+                             "negative mean.")
         prices[block.index] = found.prices
-        shares[block.index] = market_shares(utility[block.index], mu + alpha * found.prices[..., None], block.weights)
+        shares[block.index] = market_shares(delta, mu + alpha * found.prices[..., None], block.weights)
     products["prices"], products["shares"] = prices, shares
+
+
+def stacks(products, agents):
+    """Blocks of markets whose X2 is `0 + prices + x + group` (`FORMULAS`) at a price of zero."""
+    X2 = products.assign(prices=0.0)[["prices", "x", "group"]].to_numpy(float)
+    tastes = agents[["nodes0", "nodes1", "nodes2", "income"]].to_numpy()
+    return make_blocks(products["market_ids"].to_numpy(), np.ones(len(products)), X2, agents["market_ids"].to_numpy(),
+                       tastes, agents["weights"].to_numpy())
+
+
+def utilities(block, xi, truth):
+    """delta (B, J), mu and alpha (B, J, I) of a block at a price of zero."""
+    beta, Gamma = np.array(truth.beta), np.hstack([truth.sigma_matrix, truth.pi_matrix])     # (4,), (3, 4)
+    X1 = np.concatenate([np.ones((*xi.shape, 1)), block.X2], -1)             # 1 + prices + x + group
+    dX1, dX2 = np.eye(4)[[1]], np.eye(3)[[0]]                   # price is the second column of X1, the first of X2
+    alpha = price_coefficients(dX1, beta, dX2, Gamma, block.tastes)      # (B, 1, I)
+    mu = taste_deviations(block.X2, block.tastes, Gamma)        # (B, J, I)
+    return mean_utility(X1, beta, xi), mu, np.broadcast_to(alpha, mu.shape)
 
 
 def add_instruments(products, agents):
     """Columns `demand_instruments0`, ...: excluded from utility, and correlated with prices or with how close rivals are."""
-    market, firm, x, group, w0, w1 = (products[name].to_numpy() for name in ("market_ids", "firm_ids", "x", "group", "w0", "w1"))
-    income = agents.groupby("market_ids")["income"].mean().to_numpy()[market]
-    columns = np.empty((len(products), 9))
-    for rows in rows_by_market(market):
-        rival = firm[rows, None] != firm[rows]
-        same_group = group[rows, None] == group[rows]
-        distance = (x[rows, None] - x[rows]) ** 2
-        columns[rows] = np.column_stack([w0[rows], w1[rows], income[rows] * w0[rows], income[rows] * w1[rows], rival @ x[rows],
-                                         rival @ group[rows], distance.sum(1), same_group.sum(1), (same_group * distance).sum(1)])
-    add_varying(products, "demand_instruments", columns)
+    shifters = products[["w0", "w1"]]
+    rivals = blp_instruments(products, "0 + x + group").filter(like="rivals")
+    groups = products.assign(market_ids=products.groupby(["market_ids", "group"]).ngroup())
+    size = groups.groupby("market_ids")["x"].transform("size")
+    columns = [shifters, shifters.mul(mean_income(products, agents), axis=0), rivals, crowding(products), size, crowding(groups)]
+    add_varying(products, "demand_instruments", np.column_stack(columns))
+
+
+def mean_income(products, agents):
+    """Mean income (N,) of each product's market."""
+    return agents.groupby("market_ids")["income"].mean().to_numpy()[products["market_ids"]]
+
+
+def crowding(products):
+    """Sum (N,) of squared differences in x to all other products of the market."""
+    return differentiation_instruments(products, "0 + x", version="quadratic").sum(axis=1)
 
 
 def add_supply_instruments(products, agents):
     """Columns `supply_instruments0`, ...: excluded from costs, and correlated with margins, through which prices tell costs."""
     others = blp_instruments(products, "1 + x + group").drop(columns="own(1)")          # the two counts add up to J - 1
-    others["income"] = agents.groupby("market_ids")["income"].mean().to_numpy()[products["market_ids"]]
+    others["income"] = mean_income(products, agents)
     add_varying(products, "supply_instruments", others.to_numpy())
 
 

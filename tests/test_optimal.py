@@ -137,7 +137,7 @@ def test_absorbed_effects_stay_in_the_mean_utility(tables):
     e = problem.evaluate(START["sigma"], START["pi"])
     ours = e.optimal_instruments(prices=problem.prices)
     explained = e.delta - e.xi                                  # fixed effects included
-    shares = [blpteach.market_shares(explained[block.index], e.demand.at(block, problem.prices)[0], block.weights) for block in problem.blocks]
+    shares = [blpteach.market_shares(explained[block.index], e.utility.at(block, problem.prices)[1], block.weights) for block in problem.blocks]
     for block, s in zip(problem.blocks, shares):
         assert_allclose(ours.shares[block.index], s)
     assert ours.problem.evaluate(START["sigma"], START["pi"]).objective < 1e-12 or ours.problem.M == len(e.theta2) + problem.K1

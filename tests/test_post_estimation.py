@@ -4,7 +4,7 @@ import pytest
 from economies import differences, naive_probabilities, naive_shares, random_market
 from numpy.testing import assert_allclose
 
-from blpteach import (Truth, choice_probabilities, consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins,
+from blpteach import (InputError, Truth, choice_probabilities, consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins,
                       market_shares, ownership_matrix, price_coefficients, share_jacobian, simulate)
 
 
@@ -127,6 +127,17 @@ def test_ownership_compares_ids_of_any_kind():
         assert_allclose(found, expected)
 
 
+def test_a_product_without_an_owner_is_refused():
+    for holdings in (0.0, 0.5, {(1, 2): 0.3}):
+        with pytest.raises(InputError, match="every product needs an owner"):
+            ownership_matrix(np.array([1, np.nan, 2]), holdings)
+
+
+def test_holdings_are_weights_and_are_not_added_to_others():
+    found = ownership_matrix(np.array([1, 1, 2]), {(1, 1): 0.9, (2, 1): 0.4})
+    assert_allclose(found, [[0.9, 0.9, 0], [0.9, 0.9, 0], [0.4, 0.4, 1]])
+
+
 def test_single_product_logit_margin():
     for alpha, s in ((-2.0, 0.2), (-0.5, 0.9)):
         D = share_jacobian(np.array([[s]]), np.ones(1), np.full((1, 1), alpha))
@@ -169,6 +180,39 @@ def test_equilibrium_satisfies_the_first_order_conditions(seed, varying):
     assert found.residual < 1e-10 and found.iterations > 1
     higher = equilibrium_prices(e.delta, e.mu, e.alpha, e.weights, e.prices, costs + 0.3, ownership_matrix(e.firms)).prices
     assert varying or (p > costs).all() and (higher > p).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_equilibrium_under_any_ownership(seed):
+    """A setter may discount its own profit too: the diagonal of H need not be one."""
+    e = priced_market(seed, varying=True)
+    rng = np.random.default_rng(seed)
+    costs, H = rng.uniform(0.2, 1.5, e.J), rng.uniform(0, 0.6, (e.J, e.J))
+    H[range(e.J), range(e.J)] = rng.uniform(0.5, 1.5, e.J)
+    found = equilibrium_prices(e.delta, e.mu, e.alpha, e.weights, e.prices, costs, H)
+    slopes = differences(e.shares_at, found.prices)             # [l, j]: of share l in price j
+    for j in range(e.J):
+        condition = e.shares_at(found.prices)[j] + sum(H[j, m] * (found.prices[m] - costs[m]) * slopes[m, j] for m in range(e.J))
+        assert abs(condition) < 1e-9
+    assert found.residual < 1e-11
+    s, P = e.shares_at(found.prices), naive_probabilities(e.delta, e.mu + e.alpha * (found.prices - e.prices)[:, None])
+    assert_allclose(found.prices - margins(s, share_jacobian(P, e.weights, e.alpha), H), costs, rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e-12])
+def test_small_products_are_priced_as_well_as_large_ones(size):
+    """Of all people, most may never buy anything: prices are those of the few who may."""
+    e = priced_market(8)
+    costs, H = 0.4 * e.prices, ownership_matrix(e.firms)
+    large, small = (equilibrium_prices(e.delta, e.mu, e.alpha, w, e.prices, costs, H) for w in (e.weights, size * e.weights))
+    assert_allclose(small.prices, large.prices, rtol=1e-11)
+    assert small.iterations == large.iterations > 5 and small.residual < 1e-11
+
+
+def test_no_iterations_are_refused():
+    e = priced_market(7)
+    with pytest.raises(InputError, match="max_iterations=0 must be 1 or more"):
+        equilibrium_prices(e.delta, e.mu, e.alpha, e.weights, e.prices, e.prices, np.eye(e.J), max_iterations=0)
 
 
 def test_equilibrium_does_not_depend_on_where_the_search_starts():

@@ -146,6 +146,9 @@ def test_automobiles_at_the_tutorials_start(auto_tables):
     close(np.concatenate([np.diag(e) for e in here.elasticities().values()]), theirs.extract_diagonals(theirs.compute_elasticities()), 1e-7)
     close(here.costs(), theirs.compute_costs(), 1e-7)
     close(here.consumer_surplus(), theirs.compute_consumer_surpluses(), 1e-7)
+    close(here.profits(), theirs.compute_profits(), 1e-7)
+    close(here.hhi(), theirs.compute_hhi(), 1e-8)
+    close(here.aggregate_elasticities(), theirs.compute_aggregate_elasticities(), 1e-7)
 
 
 @pytest.mark.parametrize("rule", ["gauss_hermite"])
@@ -230,6 +233,22 @@ def test_merger(pair, cereal_tables):
 def test_consumer_surplus(pair):
     ours, theirs = pair
     close(ours.consumer_surplus(), by_table(ours.problem, theirs, theirs.compute_consumer_surpluses()), 1e-7)
+
+
+def test_profits_concentration_and_aggregate_elasticities(pair, cereal_tables):
+    """PyBLP's index divides by the inside shares, whatever its documentation says; ours does too."""
+    ours, theirs = pair
+    close(ours.profits(), theirs.compute_profits(), 1e-8)
+    close(ours.hhi(), by_table(ours.problem, theirs, theirs.compute_hhi()), 1e-10)
+    for factor in (0.1, -0.05):
+        close(ours.aggregate_elasticities(factor), by_table(ours.problem, theirs, theirs.compute_aggregate_elasticities(factor)), 1e-8)
+    close(ours.aggregate_elasticities(market="C07Q2"), theirs.compute_aggregate_elasticities(market_id="C07Q2"), 1e-8)
+    merged = cereal_tables[0]["firm_ids"].replace(2, 1)
+    after = ours.counterfactual(firm_ids=merged)
+    prices, shares, costs = after.prices, after.shares, theirs.compute_costs()
+    close(after.profits(), theirs.compute_profits(prices, shares, costs), 1e-7)
+    close(after.hhi(), by_table(ours.problem, theirs, theirs.compute_hhi(merged, shares)), 1e-10)
+    close(ours.shares_at(1.1 * ours.prices), theirs.compute_shares(1.1 * ours.prices), 1e-8)
 
 
 def test_tables_are_pyblps(cereal_tables, auto_tables):

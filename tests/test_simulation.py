@@ -183,6 +183,15 @@ def test_owners_may_be_ids(tables):
     assert_frame_equal(one[0], other[0]), assert_allclose(one[0]["firm_ids"], ids)
 
 
+def test_owners_in_a_series_are_matched_by_its_index(tables):
+    products = tables[0]
+    sorted_ids = products.sort_values("x")["product_ids"] % 3   # as a function that sorts may return them
+    one, other = (simulate(T=30, J=(4, 8), I=30, seed=1, owners=owners) for owners in (sorted_ids, products["product_ids"] % 3))
+    assert_frame_equal(one[0], other[0])
+    with pytest.raises(InputError, match="simulate: owners is a Series whose index is not that of products"):
+        simulate(T=30, J=(4, 8), I=30, seed=1, owners=sorted_ids.set_axis(sorted_ids.index + 1))
+
+
 def test_a_function_of_owners_sees_a_copy_without_prices():
     seen = []
 

@@ -7,7 +7,6 @@ import pandas as pd
 
 from ..examples import AUTOMOBILE_OPTIMUM, automobile_parameters, supply
 from ..post_estimation import margins, ownership_matrix, share_jacobian
-from ..utility import choice_probabilities, taste_deviations
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, TRUTH, Picture
 
 
@@ -156,16 +155,12 @@ class Year:
 
 def years(estimates):
     """Every market of the automobiles at the estimates, by its year."""
-    problem, Gamma, found = estimates.problem, np.hstack([estimates.sigma, estimates.pi]), {}
-    for stack in problem.blocks:
-        for k, number in enumerate(stack.markets):
-            block = stack[k]
-            P = choice_probabilities(estimates.delta[block.index], taste_deviations(block.X2, block.tastes, Gamma))
-            alpha = np.broadcast_to(block.tastes @ Gamma[1], P.shape)        # price is the second characteristic of X2
-            table = problem.products.iloc[block.index]
-            found[int(problem.market_labels[number])] = Year(block.shares, share_jacobian(P, block.weights, alpha), problem.prices[block.index],
-                                                             table["firm_ids"].to_numpy(), groups(table))
-    return dict(sorted(found.items()))
+    table, found = estimates.problem.products, {}
+    for year in sorted(estimates.problem.market_labels):
+        m = estimates.market(year)
+        found[int(year)] = Year(m.shares, share_jacobian(m.P, m.weights, m.alpha), m.prices, m.firm_ids,
+                                groups(table.iloc[m.rows]))
+    return found
 
 
 SIZES, PRICES = ("smallest", "small", "middle", "large", "largest"), ("cheapest", "cheap", "middle", "dear", "dearest")

@@ -5,9 +5,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Patch, Polygon, Rectangle
 
-from ..post_estimation import (consumer_surplus, diversion_ratios, equilibrium_prices, margins, ownership_matrix,
-                               share_jacobian)
-from ..utility import choice_probabilities, market_shares, taste_deviations
+from ..post_estimation import consumer_surplus, diversion_ratios, equilibrium_prices, ownership_matrix
+from ..utility import choice_probabilities, market_shares
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, TRUTH, Picture
 
 SMALL = 10.5                                                    # points, for the ids of products
@@ -182,17 +181,17 @@ class MarketModel:
     prices: np.ndarray                                          # (J,)
     costs: np.ndarray                                           # (J,)
 
-    def mu_at(self, prices):
-        """mu (..., J, I) at other prices (..., J)."""
+    def beside_delta(self, prices):
+        """What utilities at other prices (..., J) have beside delta (..., J, I): mu, and alpha times the change."""
         return self.mu + self.alpha * (prices - self.prices)[..., None]
 
     def shares(self, prices):
         """Market shares (..., J)."""
-        return market_shares(self.delta, self.mu_at(prices), self.weights)
+        return market_shares(self.delta, self.beside_delta(prices), self.weights)
 
     def surplus(self, prices):
         """Consumer surplus (5.8), in dollars a possible serving and up to a constant."""
-        return consumer_surplus(self.delta, self.mu_at(prices), self.alpha[0], self.weights)
+        return consumer_surplus(self.delta, self.beside_delta(prices), self.alpha[0], self.weights)
 
     def diversion(self):
         """Diversion ratios (J, J) at the observed prices."""
@@ -200,7 +199,7 @@ class MarketModel:
 
     def own_elasticity(self, j, prices):
         """Own-price elasticity (5.3) of product j."""
-        P = choice_probabilities(self.delta, self.mu_at(prices))[j]                     # (I,)
+        P = choice_probabilities(self.delta, self.beside_delta(prices))[j]                     # (I,)
         return prices[j] * (self.weights * self.alpha[j] * P * (1 - P)).sum() / (self.weights @ P)
 
     def equilibrium(self, firm_ids, costs):
@@ -210,15 +209,8 @@ class MarketModel:
 
 def market_model(estimates, market):
     """The model of one market at the estimates; costs are those under which its prices are Bertrand-Nash."""
-    problem = estimates.problem
-    number = list(problem.market_labels).index(market)
-    block = next(b[k] for b in problem.blocks for k in np.flatnonzero(b.markets == number))
-    mu = taste_deviations(block.X2, block.tastes, np.hstack([estimates.sigma, estimates.pi]))
-    table, delta = problem.products.iloc[block.index], estimates.delta[block.index]
-    alpha, prices, firm_ids = estimates.price_coefficients(market).to_numpy(), problem.prices[block.index], table["firm_ids"].to_numpy()
-    jacobian = share_jacobian(choice_probabilities(delta, mu), block.weights, alpha)
-    costs = prices - margins(block.shares, jacobian, ownership_matrix(firm_ids))
-    return MarketModel(table["product_ids"].to_numpy(), firm_ids, delta, mu, alpha, block.weights, prices, costs)
+    m = estimates.market(market)
+    return MarketModel(m.product_ids, m.firm_ids, m.delta, m.mu, m.alpha, m.weights, m.prices, estimates.costs(market))
 
 
 def with_price(prices, j, own):

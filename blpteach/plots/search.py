@@ -5,9 +5,8 @@ from scipy.interpolate import RectBivariateSpline
 from scipy.optimize import minimize
 
 from ..gmm import concentrate, weighting_2sls
-from ..outcome import Demand, Outcome
+from ..outcome import Outcome, UtilityOfPrice
 from ..outer_loop import Objective, gauss_newton
-from ..utility import choice_probabilities
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
 
 INCOME, CURVATURE = "pi[prices, income]", "pi[prices, income_squared]"
@@ -286,15 +285,10 @@ class Valley(Picture):
 
 def price_tastes(outcome):
     """alpha_i of all types, the part of all types that each is, and of all purchases (three arrays, one value a type)."""
-    demand = outcome.demand
-    alphas, types, purchases = [], [], []
-    for block in demand.problem.blocks:
-        mu, alpha = demand.at(block, demand.prices)
-        inside = choice_probabilities(demand.delta[block.index], mu).sum(-2)             # (B, I)
-        alphas.append(alpha[:, 0].ravel())
-        types.append(block.weights.ravel())
-        purchases.append((block.weights * inside).ravel())
-    alphas, types, purchases = map(np.concatenate, (alphas, types, purchases))
+    markets = [outcome.market(label) for label in outcome.problem.market_labels]
+    alphas = np.concatenate([m.alpha[0] for m in markets])
+    types = np.concatenate([m.weights for m in markets])
+    purchases = np.concatenate([m.weights * m.P.sum(0) for m in markets])
     return alphas, types / types.sum(), purchases / purchases.sum()
 
 
@@ -496,9 +490,8 @@ class Report:
         whole = Held(landscape.problem, landscape.estimates)
         here = whole.at(theta2)
         beta, Q = whole.beta_map @ here.solved.delta, np.linalg.qr(here.R)[0]
-        problem = landscape.problem
-        demand = Demand(problem, beta, whole.free.unpack(theta2).Gamma, here.solved.delta, problem.prices)
-        outcome = Outcome(demand, problem.blocks, problem.prices)
+        Gamma = whole.free.unpack(theta2).Gamma
+        outcome = Outcome(UtilityOfPrice(landscape.problem, beta, Gamma, here.solved.delta))
         self.tastes = alpha, types, purchases = price_tastes(outcome)
         values = (here.r @ here.r, ((Q.T @ here.r) ** 2).sum(), beta[0], weighted_median(alpha, types), purchases @ alpha,
                   outcome.own_elasticities().mean())

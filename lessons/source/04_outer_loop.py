@@ -788,10 +788,10 @@ t_values.round(1)
 product, market, part_of_price = "F2B19", "C01Q1", 0.5
 
 # %%
-one = block[list(problem.market_labels).index(market)]          # one market
-ids, sugar, mushy = (problem.products[name].to_numpy()[one.index]
-                     for name in ("product_ids", "sugar", "mushy"))
-cut = np.where(ids == product, (part_of_price - 1) * problem.prices[one.index], 0)
+one = estimates.market(market)                                  # its arrays by their names
+table = problem.products.iloc[one.rows]
+ids, sugar, mushy = one.product_ids, table["sugar"].to_numpy(), table["mushy"].to_numpy()
+cut = np.where(ids == product, (part_of_price - 1) * one.prices, 0)
 print(f"the price of {product} changes by {cut.sum():.4f} dollars")
 
 # %% [markdown]
@@ -800,20 +800,21 @@ print(f"the price of {product} changes by {cut.sum():.4f} dollars")
 # %% tags=["build"]
 def losses(found):
     """(1.3), (1.5) before and after: the fraction of its buyers that each product loses, (J,)."""
-    Gamma, delta = np.hstack([found.sigma, found.pi]), found.delta[one.index]
-    mu = blpteach.taste_deviations(one.X2, one.tastes, Gamma)   # (J, I)
-    alpha = found.beta[0] + one.tastes @ Gamma[1]               # (5.1)  (I,)
-    after = blpteach.market_shares(delta, mu + cut[:, None] * alpha, one.weights)
-    return 1 - after / blpteach.market_shares(delta, mu, one.weights)          # (J,)
+    m = found.market(market)                                    # alpha (J, I) is (5.1)
+    after = blpteach.market_shares(m.delta, m.mu + cut[:, None] * m.alpha, m.weights)
+    return 1 - after / m.shares                                 # (J,)
 
 # %% [markdown]
-# The logit needs no types:
+# The logit has one type, with $\mu = 0$. `shares_at` of the library's estimates does the same for all markets:
 
 # %%
 logit = blpteach.Problem(problem.products, linear="0 + prices", absorb="product_ids").estimate()
-expV = np.exp(logit.delta[one.index] + logit.beta[0] * cut)
-lost = 1 - expV / (1 + expV.sum()) / one.shares
-answers = {"logit": lost, "search stopped early": losses(stopped), "minimum": losses(estimates)}
+found = {"logit": logit, "search stopped early": stopped, "minimum": estimates}
+answers = {name: losses(estimate) for name, estimate in found.items()}
+all_prices = problem.prices.copy()
+all_prices[one.rows] += cut
+library = estimates.shares_at(all_prices)[one.rows]
+assert np.allclose(answers["minimum"], 1 - library / one.shares)
 
 # %% [markdown]
 # **Before you run the next cells:** `F2B26` is the twin of `F2B19`: same firm, same 13 grams of sugar, also crisp. `F6B18` has no sugar. `F3B06` is sweeter, with 20 grams, and mushy. Put the three into an order, by the fraction of their buyers that they lose.
@@ -836,10 +837,8 @@ plots.HalvedPrice(sugar[rivals], mushy[rivals], product, sugar[~rivals][0], note
 # At the minimum the twin loses half of its buyers, and the cereal without sugar an eighth. But three of the six sweeter cereals lose about as much as the twin or more, two very sweet mushy ones among them. Closeness in sugar is not the whole of it. Look at who eats what:
 
 # %%
-Gamma, delta = np.hstack([estimates.sigma, estimates.pi]), estimates.delta[one.index]
-mu = blpteach.taste_deviations(one.X2, one.tastes, Gamma)
-B = blpteach.buyers(blpteach.choice_probabilities(delta, mu), one.weights)      # (J, I)
-alpha_of_buyers = pd.Series(B @ (estimates.beta[0] + one.tastes @ Gamma[1]), ids)
+B = blpteach.buyers(one.P, one.weights)                         # (J, I)
+alpha_of_buyers = pd.Series(B @ one.alpha[0], ids)
 assert np.allclose(alpha_of_buyers[["F2B26", "F6B18", "F3B06"]], [-37.8, -31.8, -45.7], atol=0.1)
 alpha_of_buyers[["F2B26", "F6B18", "F3B06"]].round(1)
 

@@ -56,17 +56,15 @@ print(f"objective {estimates.objective:.4f}, price coefficient {estimates.beta[0
 assert abs(estimates.objective - 4.5615) < 1e-3
 
 # %% [markdown]
-# `problem.blocks[0]` is the stack of all 94 markets, `stack[place]` one of them. $J = 24$ products, $I = 20$ consumer types. Prices
-# are dollars a serving, shares are fractions of all possible servings.
+# `estimates.market(market)` holds the arrays of one market under the names of the lessons. $J = 24$ products, $I = 20$ consumer
+# types; `rows` leads to the products table. Prices are dollars a serving, shares are fractions of all possible servings.
 
 # %%
-stack = problem.blocks[0]
-place = list(problem.market_labels[stack.markets]).index(market)
-block = stack[place]
-table = problem.products.iloc[block.index]
+one = estimates.market(market)
+table = problem.products.iloc[one.rows]
 
 # %%
-names, firm = table["product_ids"].to_numpy(), table["firm_ids"].to_numpy()
+names, firm = one.product_ids, one.firm_ids
 l = list(names).index(product)
 others = np.arange(24) != l
 table.set_index("product_ids")[["firm_ids", "prices", "shares", "sugar", "mushy"]].loc[few]
@@ -80,12 +78,13 @@ table.set_index("product_ids")[["firm_ids", "prices", "shares", "sugar", "mushy"
 
 # %%
 Gamma = np.hstack([estimates.sigma, estimates.pi])              # (4, 8)
-delta, prices, weights = estimates.delta[block.index], problem.prices[block.index], block.weights
-mu = blpteach.taste_deviations(block.X2, block.tastes, Gamma)   # (24, 20)
+delta, prices, weights = one.delta, one.prices, one.weights
+mu = blpteach.taste_deviations(one.X2, one.tastes, Gamma)       # (24, 20)
 P = blpteach.choice_probabilities(delta, mu)
 shares = P @ weights
 print("largest difference from the observed shares:", f"{abs(shares - table['shares']).max():.0e}")
 assert np.allclose(shares, table["shares"], rtol=1e-8) and shares.argmax() == l
+assert np.allclose(P, one.P)                                    # it has them too
 
 # %% [markdown]
 # That is Step 2: the estimates reproduce the shares of the data.
@@ -119,13 +118,13 @@ levels = [0, 0.25, 0.5, 0.75, 1]                                # of the distrib
 # %%
 dX1, dX2 = np.ones((24, 1)), np.zeros((24, 4))                  # X1 is prices
 dX2[:, 1] = 1                                                   # X2 is 1, prices, sugar, mushy
-alpha = price_coefficients(dX1, estimates.beta, dX2, Gamma, block.tastes)           # (24, 20)
+alpha = price_coefficients(dX1, estimates.beta, dX2, Gamma, one.tastes) # (24, 20)
 print("quantiles of alpha:", np.quantile(alpha[0], levels).round(1),
       " mean:", alpha[0].mean().round(1))
 
 # %%
-library = blpteach.price_coefficients(dX1, estimates.beta, dX2, Gamma, block.tastes)
-assert np.allclose(alpha, library)
+library = blpteach.price_coefficients(dX1, estimates.beta, dX2, Gamma, one.tastes)
+assert np.allclose(alpha, library) and np.allclose(alpha, one.alpha)
 blpteach.show(blpteach.price_coefficients)
 
 # %% [markdown]
@@ -508,12 +507,15 @@ assert (earned[1:] > price).sum() == 6
 # first. Costs stay at (5.6) under the *old* owners, demand stays, and prices must again solve every first-order condition,
 # under the *new* owners. Rivals' conditions are among them.
 #
-# The functions take a leading axis for markets, so we solve all 94 at once. `demand` collects what depends on prices.
+# The functions take a leading axis for markets, so we solve all 94 at once: `problem.blocks[0]` is the stack of them, and its
+# `index` (94, 24) leads to the table. `demand` collects what depends on prices.
 
 # %% tags=["parameters"]
 acquirer, target = 1, 2
 
 # %%
+stack = problem.blocks[0]
+place = list(problem.market_labels[stack.markets]).index(market)            # our market in it
 mu_all = blpteach.taste_deviations(stack.X2, stack.tastes, Gamma)           # (94, 24, 20)
 alpha_all = (estimates.beta[0] + stack.tastes @ Gamma[1])[:, None, :]       # (94, 1, 20)
 alpha_all = np.broadcast_to(alpha_all, mu_all.shape)
@@ -831,7 +833,7 @@ types = pd.DataFrame({"alpha": alpha[0], "buys": P.sum(0), "loses": -by_type}).s
 types.iloc[[0, 1, 4, 9, 14, 18, 19]].round(3)
 
 # %%
-everywhere = 100 * (merged.consumer_surplus() - estimates.consumer_surplus())           # (94,)
+everywhere = 100 * (merged.consumer_surplus() - estimates.consumer_surplus())           # by market
 print(f"mean over all markets {everywhere.mean():.3f}, "
       f"from {everywhere.min():.2f} to {everywhere.max():.2f} cents a possible serving")
 assert np.isclose(weights @ by_type, loss) and types["loses"].iloc[:2].max() < 1e-3
@@ -962,16 +964,24 @@ assert needed < 0 and prices_if(0)[l] > prices[l] / 2
 #
 # Three answers to "who loses?": the logit with all other prices held; the estimated model with all other prices held; the estimated
 # model with every firm choosing its prices again. Firm 2 chooses again too, for the eight siblings. (From here on a *rival* is a product of
-# another firm, a *sibling* one of the same firm.)
+# another firm, a *sibling* one of the same firm.) `shares_at(prices)` of estimates is Step 1 at other prices, all else held.
+
+# %%
+def shares_if(model, p):
+    """Shares (24,) of our market at prices p (24,), by a model; other markets keep their prices."""
+    all_prices = problem.prices.copy()
+    all_prices[one.rows] = p
+    return model.shares_at(all_prices)[one.rows]
+
 
 # %%
 half = np.where(np.arange(24) == l, fraction * prices, prices)
 answer_prices = prices_if(needed)
-delta_half = logit.delta[block.index] + logit.beta[0] * (half - prices)
-of_logit = blpteach.market_shares(delta_half, np.zeros((24, 1)), np.ones(1))
-new_shares = {"logit, other prices held": of_logit}
-for name, p in {"other prices held": half, "all prices respond": answer_prices}.items():
-    new_shares[name] = blpteach.market_shares(delta, mu + alpha * (p - prices)[:, None], weights)
+new_shares = {"logit, other prices held": shares_if(logit, half),
+              "other prices held": shares_if(estimates, half),
+              "all prices respond": shares_if(estimates, answer_prices)}
+by_hand = blpteach.market_shares(delta, mu + alpha * (half - prices)[:, None], weights)
+assert np.allclose(new_shares["other prices held"], by_hand)
 
 # %%
 losses = {name: 100 * (s / shares - 1)[by_sugar] for name, s in new_shares.items()}
@@ -1020,11 +1030,11 @@ leaver = "F2B19"
 l = list(names).index(leaver)
 others = np.arange(24) != l
 gone = np.zeros(problem.N, bool)
-gone[block.index[l]] = True                                     # in our market only
+gone[one.rows[l]] = True                                     # in our market only
 without = estimates.counterfactual(drop=gone)
 
 # %%
-net = (without.shares[block.index] - shares)[others] / shares[l]            # (23,)
+net = (without.shares[one.rows] - shares)[others] / shares[l]            # (23,)
 sibling = (firm == firm[l])[others]
 print(f"for every 100 servings that {leaver} sold, "
       f"siblings gain {100 * net[sibling].sum():.0f} net, "
@@ -1043,7 +1053,7 @@ leaving = pd.DataFrame({name: np.r_[x, 1 - x.sum()] for name, x in columns.items
 (100 * leaving).round(1).reindex(["F1B13", "F3B06", "F2B26", "F2B28", "F6B18", "outside good"])
 
 # %%
-cheaper = pd.Series(without.prices[block.index] / prices - 1)[others][sibling]
+cheaper = pd.Series(without.prices[one.rows] / prices - 1)[others][sibling]
 print(f"siblings' prices change by {100 * cheaper.min():.1f} to {100 * cheaper.max():.1f} %")
 assert abs(leaving.loc["outside good"].to_numpy() - [0.624, 0.559, 0.49]).max() < 0.01
 assert cheaper.max() < 0
@@ -1401,7 +1411,6 @@ if pyblp:
     their_loss = theirs.compute_consumer_surpluses(prices=their_prices)
     their_loss = their_loss - theirs.compute_consumer_surpluses()
     our_loss = merged.consumer_surplus() - estimates.consumer_surplus()
-    our_loss = pd.Series(our_loss, problem.market_labels)
     our_loss = our_loss[theirs.problem.unique_market_ids].to_numpy()        # PyBLP sorts markets
 
 # %%

@@ -128,31 +128,21 @@ def implied_costs(prices, shares, jacobian, ownership):
     return prices - eta                                         # (J,)
 
 # %% [markdown]
-# Let us see it in one year. `market` finds what Steps 1 and 2 know of it: probabilities `P` (J, I), price coefficients
-# `alpha` (J, I), weights, and the places of its cars in the table.
-
-# %%
-def market(year, Gamma, delta):
-    """P and alpha (J, I), and the block, of one year; Gamma (6, 6) is [sigma, pi]."""
-    number = list(alone.market_labels).index(year)
-    block = next(b[k] for b in alone.blocks for k in np.flatnonzero(b.markets == number))
-    mu = blpteach.taste_deviations(block.X2, block.tastes, Gamma)
-    P = blpteach.choice_probabilities(delta[block.index], mu)
-    return P, np.broadcast_to(block.tastes @ Gamma[1], P.shape), block
+# Let us see it in one year. `market` of the estimates has what Steps 1 and 2 know of it: probabilities `P` (J, I), price
+# coefficients `alpha` (J, I), weights, prices, shares, and who owns what.
 
 # %% tags=["parameters"]
 year = 1990
 
 # %%
 at_start = alone.evaluate(sigma, pi)
-P, alpha, block = market(year, np.hstack([sigma, pi]), at_start.delta)
-firm = products["firm_ids"].to_numpy()[block.index]
-D, H = blpteach.share_jacobian(P, block.weights, alpha), blpteach.ownership_matrix(firm)
-costs = implied_costs(products["prices"].to_numpy()[block.index], block.shares, D, H)
+one = at_start.market(year)
+P, alpha, price, firm = one.P, one.alpha, one.prices, one.firm_ids
+D, H = blpteach.share_jacobian(P, one.weights, alpha), blpteach.ownership_matrix(firm)
+costs = implied_costs(price, one.shares, D, H)
 
 # %%
 assert np.allclose(costs, at_start.costs(year)) and len(costs) == 131
-price = products["prices"].to_numpy()[block.index]
 print(f"{year}: mean price {price.mean():.2f}, margin {(price - costs).mean():.2f}, "
       f"cost {costs.mean():.2f} thousand dollars")
 
@@ -437,20 +427,20 @@ def margin_jacobian(P, weights, alpha, eta, ownership, slopes):
 # %%
 rows_of, columns_of = [0, 2, 3, 4, 5, 1], np.arange(6)
 names_of = ["sigma 1", "sigma hpwt", "sigma air", "sigma mpd", "sigma space", "pi"]
-B = blpteach.buyers(P, block.weights)
-d_delta = blpteach.delta_jacobian(P, B, block.X2, block.tastes, rows_of, columns_of)     # (J, 6)
+B = blpteach.buyers(P, one.weights)
+d_delta = blpteach.delta_jacobian(P, B, one.X2, one.tastes, rows_of, columns_of)     # (J, 6)
 
 # %%
 def slopes_of():
     """For each parameter how V and alpha move, with delta adjusting; only pi moves alpha."""
     for h, (k, column) in enumerate(zip(rows_of, columns_of)):
-        taste = block.tastes[:, column]                         # (I,)
-        dV = d_delta[:, [h]] + block.X2[:, [k]] * taste
+        taste = one.tastes[:, column]                         # (I,)
+        dV = d_delta[:, [h]] + one.X2[:, [k]] * taste
         yield dV, np.broadcast_to(taste * (k == 1), P.shape)
 
 # %%
 eta = price - costs
-d_eta = margin_jacobian(P, block.weights, alpha, eta, H, slopes_of())       # (131, 6)
+d_eta = margin_jacobian(P, one.weights, alpha, eta, H, slopes_of())       # (131, 6)
 theta2 = np.r_[deviations, price_over_income]
 margin_moves = (d_eta / eta[:, None]).mean(0) * theta2 * 10     # percent, for a tenth more
 
@@ -459,7 +449,7 @@ margin_moves = (d_eta / eta[:, None]).mean(0) * theta2 * 10     # percent, for a
 # How much does the mean of one over income among buyers change? Those with a high one mind prices most.
 
 # %%
-per_income = block.tastes[:, 5]                                 # (I,) one over income
+per_income = one.tastes[:, 5]                                 # (I,) one over income
 d_buyers = [B * (dV - (P * dV).sum(0)) for dV, _ in slopes_of()]            # (J, I) each
 mean_now = (B @ per_income).mean()
 buyers_move = np.array([(dB @ per_income).mean() for dB in d_buyers]) / mean_now * theta2 * 10
@@ -470,9 +460,9 @@ buyers_move = np.array([(dB @ per_income).mean() for dB in d_buyers]) / mean_now
 
 # %%
 alike = np.full(P.shape, alpha.mean())
-eta_alike = blpteach.margins(block.shares, blpteach.share_jacobian(P, block.weights, alike), H)
+eta_alike = blpteach.margins(one.shares, blpteach.share_jacobian(P, one.weights, alike), H)
 steady = [(dV, 0 * dalpha) for dV, dalpha in slopes_of()]
-alike_moves = margin_jacobian(P, block.weights, alike, eta_alike, H, steady)
+alike_moves = margin_jacobian(P, one.weights, alike, eta_alike, H, steady)
 alike_moves = (alike_moves / eta_alike[:, None]).mean(0) * theta2 * 10
 
 # %% [markdown]
@@ -505,11 +495,11 @@ def margins_at(theta2):
     """Margins of the year (J,) at other parameters: inversion and all."""
     Gamma = np.zeros((6, 6))
     Gamma[rows_of, columns_of] = theta2
-    mu = blpteach.taste_deviations(block.X2, block.tastes, Gamma)
-    delta = blpteach.invert_shares(block.shares, mu, block.weights).delta
+    mu = blpteach.taste_deviations(one.X2, one.tastes, Gamma)
+    delta = blpteach.invert_shares(one.shares, mu, one.weights).delta
     P = blpteach.choice_probabilities(delta, mu)
-    alpha = np.broadcast_to(block.tastes @ Gamma[1], P.shape)
-    return blpteach.margins(block.shares, blpteach.share_jacobian(P, block.weights, alpha), H)
+    alpha = np.broadcast_to(one.tastes @ Gamma[1], P.shape)
+    return blpteach.margins(one.shares, blpteach.share_jacobian(P, one.weights, alpha), H)
 
 # %%
 def error_of(m):
@@ -524,7 +514,7 @@ print(f"{names_of[moved_parameter]}: relative error {error_of(moved_parameter):.
 
 # %%
 still = [(dV - d_delta[:, [h]], dalpha) for h, (dV, dalpha) in enumerate(slopes_of())]
-wrong = margin_jacobian(P, block.weights, alpha, eta, H, still)
+wrong = margin_jacobian(P, one.weights, alpha, eta, H, still)
 held_moves = (wrong / eta[:, None]).mean(0) * theta2 * 10
 assert abs(held_moves - margin_moves).min() > 0.2 and held_moves[-1] > 5
 moves[["margin"]].assign(delta_held=held_moves).round(2)
@@ -546,7 +536,7 @@ moves[["margin"]].assign(delta_held=held_moves).round(2)
 # %%
 from blpteach import supply as step
 blpteach.show(step.margin_jacobian)
-assert np.allclose(step.margin_jacobian(P, block.weights, alpha, eta, H, slopes_of()), d_eta)
+assert np.allclose(step.margin_jacobian(P, one.weights, alpha, eta, H, slopes_of()), d_eta)
 
 # %% [markdown] minutes=5 ask="31 moments, 17 parameters. If all moments are valid, how large should the two-step objective be?"
 # ### Demand and supply together
@@ -832,13 +822,12 @@ board
 weights_on_rivals = [0, 0.25, 0.5, 0.75, 0.9, 1]
 
 # %%
-Gamma = np.hstack([estimates.sigma, estimates.pi])
-P, alpha, block = market(year, Gamma, estimates.delta)
-price, firm = problem.prices[block.index], products["firm_ids"].to_numpy()[block.index]
-D = blpteach.share_jacobian(P, block.weights, alpha)
+one = estimates.market(year)
+P, alpha, price, firm = one.P, one.alpha, one.prices, one.firm_ids
+D = blpteach.share_jacobian(P, one.weights, alpha)
 
 # %%
-implied = {w: implied_costs(price, block.shares, D, blpteach.ownership_matrix(firm, w))
+implied = {w: implied_costs(price, one.shares, D, blpteach.ownership_matrix(firm, w))
            for w in weights_on_rivals}
 rows = {w: [c.mean(), (1 - c / price).mean(), (c < 0).mean()] for w, c in implied.items()}
 table = pd.DataFrame(rows, ["mean cost", "mean margin over price", "fraction below zero"]).T
@@ -880,27 +869,25 @@ print(f"pi {half.pi[1, 0]:.1f} ({half.pi_se[1, 0]:.1f}), "
 
 # %%
 monopoly, bertrand = (blpteach.ownership_matrix(firm, w) for w in (1.0, 0.0))
-mu = blpteach.taste_deviations(block.X2, block.tastes, Gamma)
-costs = implied_costs(price, block.shares, D, bertrand)
-short_cut = costs + blpteach.margins(block.shares, D, monopoly)
-found = blpteach.equilibrium_prices(estimates.delta[block.index], mu, alpha, block.weights, price,
-                                    costs, monopoly)
+costs = implied_costs(price, one.shares, D, bertrand)
+short_cut = costs + blpteach.margins(one.shares, D, monopoly)
+found = blpteach.equilibrium_prices(one.delta, one.mu, alpha, one.weights, price, costs, monopoly)
 
 # %%
 rise = [100 * (p / price - 1).mean() for p in (short_cut, found.prices)]
-mu_new = mu + alpha * (found.prices - price)[:, None]
-sold = blpteach.market_shares(estimates.delta[block.index], mu_new, block.weights)
+mu_new = one.mu + alpha * (found.prices - price)[:, None]        # price is no column of X1
+sold = blpteach.market_shares(one.delta, mu_new, one.weights)
 assert abs(rise[0] - 75.5) < 0.5 and abs(rise[1] - 228.6) < 1.5 and found.residual < 1e-11
 print(f"short cut {rise[0]:.0f} percent, equilibrium {rise[1]:.0f} percent; "
-      f"households who buy {100 * sold.sum():.1f} percent, before {100 * block.shares.sum():.1f}")
+      f"households who buy {100 * sold.sum():.1f} percent, before {100 * one.shares.sum():.1f}")
 
 # %% [markdown]
 # The short cut goes a third of the way. Why so much further? Look at who still buys.
 
 # %%
-for when, mu_then in ("before", mu), ("after", mu_new):
-    P_then = blpteach.choice_probabilities(estimates.delta[block.index], mu_then)
-    buying = block.weights * P_then.sum(0)                      # (I,) who makes the purchases
+for when, mu_then in ("before", one.mu), ("after", mu_new):
+    P_then = blpteach.choice_probabilities(one.delta, mu_then)
+    buying = one.weights * P_then.sum(0)                      # (I,) who makes the purchases
     buying /= buying.sum()
     top = (np.sort(buying)[::-1].cumsum() < 0.9).sum() + 1
     print(f"{when}: mean alpha of buyers {buying @ alpha[0]:.2f}; "
@@ -1135,7 +1122,7 @@ def costs_with_stakes(P, weights, alpha, prices, firm_ids, stakes):
 
 codes = pd.factorize(firm, sort=True)[0]
 halves = np.full((20, 20), 0.5)
-assert np.allclose(costs_with_stakes(P, block.weights, alpha, price, codes, halves), implied[0.5])
+assert np.allclose(costs_with_stakes(P, one.weights, alpha, price, codes, halves), implied[0.5])
 assert blpteach.check("9.4", costs_with_stakes)
 
 # %% tags=["check"]
@@ -1182,19 +1169,18 @@ gain = ...
 
 # %% tags=["solution"]
 together = blpteach.ownership_matrix(firm, {(18, 19): 1, (19, 18): 1})
-here = estimates.delta[block.index]
-new = blpteach.equilibrium_prices(here, mu, alpha, block.weights, price, costs, together)
-mu_new = mu + alpha * (new.prices - price)[:, None]
-bought = blpteach.market_shares(here, mu_new, block.weights)
+new = blpteach.equilibrium_prices(one.delta, one.mu, alpha, one.weights, price, costs, together)
+mu_new = one.mu + alpha * (new.prices - price)[:, None]
+bought = blpteach.market_shares(one.delta, mu_new, one.weights)
 theirs = np.isin(firm, [18, 19])
-gain = 1000 * ((new.prices - costs) * bought - (price - costs) * block.shares)[theirs].sum()
+gain = 1000 * ((new.prices - costs) * bought - (price - costs) * one.shares)[theirs].sum()
 rise = 100 * (new.prices / price - 1)[theirs].mean()
 print(f"{gain:.2f} dollars per household; their prices rise by {rise:.1f} percent")
 assert blpteach.check("9.6", gain)
 
 # %% tags=["solution"]
-more = blpteach.margins(block.shares, D, together) - (price - costs)
-naive_gain = 1000 * (more * block.shares)[theirs].sum()
+more = blpteach.margins(one.shares, D, together) - (price - costs)
+naive_gain = 1000 * (more * one.shares)[theirs].sum()
 print(f"new markups on the old sales: {naive_gain:.2f}")
 
 # %% tags=["check"]

@@ -7,7 +7,7 @@ from scipy.stats import chi2
 
 from ...examples import cereal
 from ...gmm import concentrate, moment_covariance, sandwich
-from ...outcome import Demand, Outcome
+from ...outcome import Outcome, UtilityOfPrice
 from ...outer_loop import Objective, gauss_newton
 from .exercise import Exercise, Mistake
 
@@ -102,8 +102,7 @@ def mean_elasticity(parameters, delta=None, concentrated=False, observed=False):
     problem, theta2, beta = model()[0], parameters[:13], parameters[13:]
     delta = objective().at(theta2).solved.delta if delta is None else delta
     beta = maps()[0] @ delta if concentrated else beta
-    demand = Demand(problem, beta, minimum().free.unpack(theta2).Gamma, delta, problem.prices)
-    outcome = Outcome(demand, problem.blocks, problem.prices)
+    outcome = Outcome(UtilityOfPrice(problem, beta, minimum().free.unpack(theta2).Gamma, delta))
     return (outcome.own_elasticities() * (outcome.shares / problem.shares if observed else 1)).mean()
 
 

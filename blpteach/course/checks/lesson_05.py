@@ -8,7 +8,7 @@ from ...examples import cereal
 from ...post_estimation import (consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins, ownership_matrix,
                                share_jacobian)
 from ...problem import Problem
-from ...utility import buyers, choice_probabilities, taste_deviations
+from ...utility import buyers, choice_probabilities
 from .exercise import Exercise, Mistake
 
 # The data of the exercises -------------------------------------------------------------------------------------------------
@@ -63,12 +63,10 @@ def all_markets(model="random coefficients"):
     problem, arguments = cereal()
     if model == "logit":
         problem, arguments = Problem(problem.products, linear="0 + prices", absorb="product_ids"), {}
-    estimates, stack = problem.estimate(**arguments), problem.blocks[0]
-    Gamma, price = np.hstack([estimates.sigma, estimates.pi]), estimates.beta[0]
-    mu = taste_deviations(stack.X2, stack.tastes, Gamma)
-    alpha = price + (stack.tastes @ Gamma[1] if model != "logit" else np.zeros_like(stack.weights))
-    firm = problem.products["firm_ids"].to_numpy()[stack.index]
-    return Markets(estimates.delta[stack.index], mu, np.broadcast_to(alpha[:, None, :], mu.shape), stack.weights, problem.prices[stack.index], firm, price)
+    estimates = problem.estimate(**arguments)
+    found = [estimates.market(label) for label in problem.market_labels]
+    names = ("delta", "mu", "alpha", "weights", "prices", "firm_ids")
+    return Markets(*(np.stack([getattr(m, name) for m in found]) for name in names), estimates.beta[0])
 
 
 @cache

@@ -9,7 +9,7 @@ from ...examples import AUTOMOBILE_OPTIMUM, automobile_parameters
 from ...post_estimation import equilibrium_prices, margins, ownership_matrix, share_jacobian
 from ...problem import Problem
 from ...supply import margin_jacobian
-from ...utility import choice_probabilities, market_shares, taste_deviations
+from ...utility import market_shares
 from .exercise import Exercise, Mistake
 
 # The automobiles at the estimates -------------------------------------------------------------------------------------------
@@ -51,15 +51,8 @@ def costs(kind="firms"):
 
 @cache
 def year():
-    """delta, mu, alpha, weights, prices, shares, firms and costs of 1990."""
-    estimates, problem = cars(), cars().problem
-    number = list(problem.market_labels).index(YEAR)
-    block = next(stack[k] for stack in problem.blocks for k in np.flatnonzero(stack.markets == number))
-    Gamma = np.hstack([estimates.sigma, estimates.pi])
-    mu = taste_deviations(block.X2, block.tastes, Gamma)
-    return {"delta": estimates.delta[block.index], "mu": mu, "alpha": np.broadcast_to(block.tastes @ Gamma[1], mu.shape), "weights": block.weights,
-            "prices": problem.prices[block.index], "shares": block.shares, "firm": problem.products["firm_ids"].to_numpy()[block.index],
-            "costs": estimates.costs()[block.index]}
+    """The market of 1990."""
+    return cars().market(YEAR)
 
 
 # 9.1: the cost of a Honda ---------------------------------------------------------------------------------------------------
@@ -327,36 +320,37 @@ SLOPE = Exercise(
 BOTH = {(18, 19): 1, (19, 18): 1}
 
 
-def prices_with(holdings, costs=None):
+def prices_with(holdings):
     """New prices (J,) of 1990."""
     m = year()
-    return equilibrium_prices(m["delta"], m["mu"], m["alpha"], m["weights"], m["prices"], m["costs"] if costs is None else costs,
-                              ownership_matrix(m["firm"], holdings)).prices
+    return equilibrium_prices(m.delta, m.mu, m.alpha, m.weights, m.prices, cars().costs(YEAR),
+                              ownership_matrix(m.firm_ids, holdings)).prices
 
 
-def profit(prices, shares=None, costs=None, whose=(18, 19)):
+def profit(prices, shares=None, whose=(18, 19)):
     """Profits of some firms in dollars per household, at shares that go with the prices or at given ones."""
     m = year()
-    shares = market_shares(m["delta"], m["mu"] + m["alpha"] * (prices - m["prices"])[:, None], m["weights"]) if shares is None else shares
-    return 1000 * ((prices - (m["costs"] if costs is None else costs)) * shares)[np.isin(m["firm"], whose)].sum()
+    if shares is None:
+        shares = market_shares(m.delta, m.mu + m.alpha * (prices - m.prices)[:, None], m.weights)
+    return 1000 * ((prices - cars().costs(YEAR)) * shares)[np.isin(m.firm_ids, whose)].sum()
 
 
 def gain(holdings=BOTH, whose=(18, 19)):
     """Change of profits."""
-    return profit(prices_with(holdings), whose=whose) - profit(year()["prices"], whose=whose)
+    return profit(prices_with(holdings), whose=whose) - profit(year().prices, whose=whose)
 
 
 def short_cut():
     """Costs plus the markups that the new owner would want at the old prices."""
     m = year()
-    P = choice_probabilities(m["delta"], m["mu"])
-    return m["costs"] + margins(m["shares"], share_jacobian(P, m["weights"], m["alpha"]), ownership_matrix(m["firm"], BOTH))
+    D, H = share_jacobian(m.P, m.weights, m.alpha), ownership_matrix(m.firm_ids, BOTH)
+    return cars().costs(YEAR) + margins(m.shares, D, H)
 
 
 def rivals_asleep():
     """The two firms' profits if nobody else changed a price."""
     m, new = year(), prices_with(BOTH)
-    return profit(np.where(np.isin(m["firm"], (18, 19)), new, m["prices"])) - profit(m["prices"])
+    return profit(np.where(np.isin(m.firm_ids, (18, 19)), new, m.prices)) - profit(m.prices)
 
 
 GAIN = Exercise(
@@ -364,12 +358,12 @@ GAIN = Exercise(
     right=gain,
     mistakes=(
         Mistake("You recomputed the markups and left sales as they were. Buyers leave at higher prices; solve all conditions again and take the new shares.",
-                lambda: profit(short_cut(), year()["shares"]) - profit(year()["prices"])),
+                lambda: profit(short_cut(), year().shares) - profit(year().prices)),
         Mistake("The prices are old costs plus the markups that belong to the old shares. At new prices the markups are others: use `equilibrium_prices`.",
-                lambda: profit(short_cut()) - profit(year()["prices"])),
-        Mistake("New prices with the old shares. At the new prices fewer cars are sold.", lambda: profit(prices_with(BOTH), year()["shares"]) - profit(year()["prices"])),
+                lambda: profit(short_cut()) - profit(year().prices)),
+        Mistake("New prices with the old shares. At the new prices fewer cars are sold.", lambda: profit(prices_with(BOTH), year().shares) - profit(year().prices)),
         Mistake("This is in thousands of dollars, the unit of prices.", lambda: gain() / 1000),
-        Mistake("These are the profits of all firms. Asked are those of 18 and 19.", lambda: gain(whose=np.unique(year()["firm"]))),
+        Mistake("These are the profits of all firms. Asked are those of 18 and 19.", lambda: gain(whose=np.unique(year().firm_ids))),
         Mistake("Firm 18 counts the profit of 19, but not the other way round. A weight is needed in both directions.", lambda: gain({(18, 19): 1})),
         Mistake("Firm 19 counts the profit of 18, but not the other way round. A weight is needed in both directions.", lambda: gain({(19, 18): 1})),
         Mistake("All firms price as one here. Only 18 and 19 do.", lambda: gain(1.0)),
