@@ -175,9 +175,9 @@ def moment_covariance(Z, xi, kind=None, clusters=None, center=True):
     Z : array (N, M)
     xi : array (N,)
     kind : str, optional
-        `"robust"` to heteroskedasticity, as above; `"clustered"`: contributions are summed within clusters first;
-        `"unadjusted"`: `var(xi) Z'Z / N`. By default clustered where clusters are given, else robust. A kind that is named
-        rules: `"robust"` and `"unadjusted"` have no use for clusters.
+        `"robust"` to heteroskedasticity, as above; `"clustered"`: contributions are summed within
+        clusters first; `"unadjusted"`: `var(xi) Z'Z / N`. By default clustered where clusters are
+        given, else robust. A kind that is named rules: the other two have no use for clusters.
     clusters : array (N,), optional
         Cluster of each product.
     center : bool
@@ -192,7 +192,8 @@ def moment_covariance(Z, xi, kind=None, clusters=None, center=True):
     Raises
     ------
     InputError
-        For another kind, for `"clustered"` without clusters, and for clusters that are missing or not N.
+        For another kind, for `"clustered"` without clusters, and for clusters that are missing or
+        not N.
 
     Examples
     --------
@@ -226,12 +227,14 @@ def contribution_covariance(contributions, kind=None, clusters=None, center=True
 
 
 def kind_of_covariance(kind, clusters, N, kinds=KINDS):
-    """The kind that is named, or else clustered where there are clusters and robust where there are none."""
+    """The kind that is named; without a name, clustered where there are clusters, else robust."""
     kind = ("robust" if clusters is None else "clustered") if kind is None else kind
     if not isinstance(kind, str) or kind not in kinds:
-        raise InputError(f"Step 3: there is no kind of covariance {kind!r} here; choose one of {listing(kinds)}.")
+        raise InputError(f"Step 3: there is no kind of covariance {kind!r} here; choose one of "
+                         f"{listing(kinds)}.")
     if kind == "clustered" and clusters is None:
-        raise InputError("Step 3: kind='clustered' needs clusters=...: an array with the cluster of each product.")
+        raise InputError("Step 3: kind='clustered' needs clusters=...: an array with the cluster "
+                         "of each product.")
     if kind == "clustered":
         check_clusters(np.asarray(clusters), N)
     return kind
@@ -240,9 +243,11 @@ def kind_of_covariance(kind, clusters, N, kinds=KINDS):
 def check_clusters(clusters, N):
     """One cluster for each product."""
     if clusters.shape != (N,):
-        raise InputError(f"Step 3: clusters has shape {clusters.shape}; it must have shape ({N},), the cluster of each product.")
+        raise InputError(f"Step 3: clusters has shape {clusters.shape}; it must have shape ({N},), "
+                         "the cluster of each product.")
     if clusters.dtype.kind in "fO" and any(c is None or c != c for c in clusters):
-        raise InputError("Step 3: clusters has missing values. Give every product its cluster, or a cluster of its own.")
+        raise InputError("Step 3: clusters has missing values. Give every product its cluster, or "
+                         "a cluster of its own.")
 
 
 def sum_within(values, groups):
