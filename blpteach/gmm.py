@@ -5,6 +5,10 @@ E[z_jt xi_jt] = 0. Arrays here are flat: N = all products of all markets, K1 reg
 """
 import numpy as np
 
+from .errors import InputError, listing
+
+KINDS = ("robust", "clustered", "unadjusted")
+
 
 # Moments and the linear estimator ------------------------------------------------------------------------------------------
 
@@ -161,18 +165,19 @@ def weighting_matrix(S):
     return (W + W.T) / 2
 
 
-def moment_covariance(Z, xi, kind="robust", clusters=None, center=True):
+def moment_covariance(Z, xi, kind=None, clusters=None, center=True):
     """Covariance of the moment contributions `g_n = z_n xi_n` (3.7): `S = sum_n (g_n - g)(g_n - g)' / N`.
 
     Parameters
     ----------
     Z : array (N, M)
     xi : array (N,)
-    kind : str
-        `"robust"` to heteroskedasticity, as above; `"clustered"`: contributions are summed within clusters first;
-        `"unadjusted"`: `var(xi) Z'Z / N`.
+    kind : str, optional
+        `"robust"` to heteroskedasticity, as above; `"clustered"`: contributions are summed within
+        clusters first; `"unadjusted"`: `var(xi) Z'Z / N`. By default clustered where clusters are
+        given, else robust. A kind that is named rules: the other two have no use for clusters.
     clusters : array (N,), optional
-        Cluster of each product, for `"clustered"`.
+        Cluster of each product.
     center : bool
         Whether the mean g is subtracted (before summing within clusters). With more instruments than parameters g is not
         zero at the estimate, and leaving it in overstates S. PyBLP centres by default too.
@@ -182,19 +187,28 @@ def moment_covariance(Z, xi, kind="robust", clusters=None, center=True):
     S : array (M, M)
         Without a small-sample factor.
 
+    Raises
+    ------
+    InputError
+        For another kind, for `"clustered"` without clusters, and for clusters that are missing or
+        not N.
+
     Examples
     --------
     >>> Z, xi = np.ones((4, 1)), np.array([1.0, 1.0, -1.0, -1.0])
     >>> moment_covariance(Z, xi), moment_covariance(Z, xi, "clustered", clusters=np.array([0, 0, 1, 1]))
     (array([[1.]]), array([[2.]]))
     """
+    kind = kind_of_covariance(kind, clusters, len(Z))
     if kind == "unadjusted":
         return xi.var() * Z.T @ Z / len(Z)
     return contribution_covariance(Z * xi[:, None], kind, clusters, center)
 
 
-def contribution_covariance(contributions, kind="robust", clusters=None, center=True):
+def contribution_covariance(contributions, kind=None, clusters=None, center=True):
     """Covariance (M, M) of moment contributions (N, M) of any number of equations (3.7); arguments as in `moment_covariance`.
+
+    There is no `"unadjusted"`: contributions don't tell the unobservables from the instruments.
 
     Examples
     --------
@@ -202,11 +216,36 @@ def contribution_covariance(contributions, kind="robust", clusters=None, center=
     array([[2.]])
     """
     N = len(contributions)
+    kind = kind_of_covariance(kind, clusters, N, KINDS[:2])
     if center:
         contributions = contributions - contributions.mean(0)
     if kind == "clustered":
         contributions = sum_within(contributions, clusters)     # (clusters, M)
     return contributions.T @ contributions / N
+
+
+def kind_of_covariance(kind, clusters, N, kinds=KINDS):
+    """The kind that is named; without a name, clustered where there are clusters, else robust."""
+    kind = ("robust" if clusters is None else "clustered") if kind is None else kind
+    if not isinstance(kind, str) or kind not in kinds:
+        raise InputError(f"Step 3: there is no kind of covariance {kind!r} here; choose one of "
+                         f"{listing(kinds)}.")
+    if kind == "clustered" and clusters is None:
+        raise InputError("Step 3: kind='clustered' needs clusters=...: an array with the cluster "
+                         "of each product.")
+    if kind == "clustered":
+        check_clusters(np.asarray(clusters), N)
+    return kind
+
+
+def check_clusters(clusters, N):
+    """One cluster for each product."""
+    if clusters.shape != (N,):
+        raise InputError(f"Step 3: clusters has shape {clusters.shape}; it must have shape ({N},), "
+                         "the cluster of each product.")
+    if clusters.dtype.kind in "fO" and any(c is None or c != c for c in clusters):
+        raise InputError("Step 3: clusters has missing values. Give every product its cluster, or "
+                         "a cluster of its own.")
 
 
 def sum_within(values, groups):

@@ -16,7 +16,7 @@ from .errors import InputError, listing
 from .tables.formula import design
 from .gmm import contribution_covariance, sandwich
 from .outer_loop import Objective
-from .tables.validation import check_not_collinear
+from .tables.validation import check_not_collinear, column_names
 
 
 # Relevance of the instruments ----------------------------------------------------------------------------------------------
@@ -442,8 +442,7 @@ def weights_and_moments(estimates, E):
 
 def effect_codes(problem):
     """Number (N,) of each row's fixed effect, and the labels of the effects as an index."""
-    names = problem.arguments["absorb"]
-    names = [names] if isinstance(names, str) else list(names or [])
+    names = column_names(problem.arguments["absorb"], "absorb", "a column of products") or []
     if not names:
         raise InputError("absorbed_tastes: the problem absorbs no fixed effects, so mean tastes are in beta. "
                          "Give absorb='product_ids' to Problem.")

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from .errors import InputError, listing
+from .tables.columns import check_ids, conversion, kind
 from .tables.formula import check_complete, design, suggestion
 from .tables.blocks import rows_by_market
+from .tables.validation import check_numeric
 
 VERSIONS = ("local", "quadratic")
 
@@ -152,6 +154,8 @@ def other_market_prices(products, across, within):
     within = [within] if isinstance(within, str) else list(within)
     for name in ["prices", across, *within]:
         check_column(products, name)
+    check_numeric(products, "prices", "products")
+    products = products.rename_axis([None] * products.index.nlevels)   # it may be named as a column
     here = products.groupby([*within, across], observed=True)["prices"].transform("sum")
     here_count = products.groupby([*within, across], observed=True)["prices"].transform("count")
     group = products.groupby(within, observed=True)["prices"]
@@ -180,9 +184,12 @@ def characteristics(products, formula):
 def check_column(products, name):
     """The column is there and complete."""
     if not isinstance(products, pd.DataFrame) or name not in products:
-        columns = products if isinstance(products, pd.DataFrame) else pd.DataFrame()
-        raise InputError(f"products has no column `{name}`. {suggestion(name, columns)}")
+        is_table, how = isinstance(products, pd.DataFrame), conversion(products, "products")
+        other = f"It must be a pandas DataFrame, not {kind(products)}.{how}"
+        remedy = suggestion(name, products) if is_table else other
+        raise InputError(f"products has no column `{name}`. {remedy}")
     check_complete(products, name, products["market_ids"] if "market_ids" in products else products[name])
+    check_ids(products[name], name, "products")
 
 
 def pairwise_spread(X, markets):

@@ -319,6 +319,7 @@ def invert_shares(shares, mu, weights, method="default", corrected=True, toleran
     ------
     InputError
         Where no delta exists: a share is not positive, or the inside shares sum to as much as the weights.
+        For masked arrays.
 
     Examples
     --------
@@ -327,6 +328,7 @@ def invert_shares(shares, mu, weights, method="default", corrected=True, toleran
     """
     if method not in METHODS:
         raise InputError(f"Step 2: there is no inversion method {method!r}; choose one of {', '.join(METHODS)}.")
+    check_unmasked(shares, mu, weights)
     shares, mu, weights = same_markets(shares, mu, weights)
     check_invertible(shares, weights)
     start = logit_delta(shares, weights) if start is None else start
@@ -337,6 +339,16 @@ def invert_shares(shares, mu, weights, method="default", corrected=True, toleran
         if wild(mu).any():                                      # exp(mu) loses digits there: believe the shares alone
             converged &= abs(np.log(shares) - log_shares(delta, mu, weights)).max(-1) <= 1e-9
     return Inversion(delta, converged, len(residuals), np.array(residuals), method)
+
+
+def check_unmasked(shares, mu, weights):
+    """Refuse masked arrays, whose masks would be lost."""
+    for name, values in (("shares", shares), ("mu", mu), ("weights", weights)):
+        if np.ma.is_masked(values):
+            raise InputError(f"Step 2: {name} is a masked array with {np.ma.count_masked(values)} "
+                             "masked element(s). Leave masked products out of all arrays, give "
+                             "masked types a weight of zero, and invert markets of unequal size "
+                             "one by one.")
 
 
 def same_markets(shares, mu, weights):

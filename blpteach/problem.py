@@ -13,11 +13,12 @@ from .tables import validation as check
 from .corners import random_starts, search_within
 from .tables.agents import read_consumers
 from .tables.blocks import make_blocks
+from .tables.columns import plain
 from .errors import InputError, listing
 from .equations import Equations
 from .estimates import Estimates
 from .tables.formula import design
-from .gmm import absorb_effects
+from .gmm import KINDS, absorb_effects
 from .lognormal import Lognormal
 from .outer_loop import gauss_newton, gauss_newton_while_quick, gmm_steps, minimize_by, quasi_newton, solve_delta, stay
 from .parameters import Free
@@ -25,7 +26,6 @@ from .post_estimation import ownership_matrix
 from .progress import Progress
 from .supply import CostModel, Pricing, solve_demand_and_supply
 
-KINDS = ("robust", "clustered", "unadjusted")
 SEARCHES = {"gauss-newton": gauss_newton, "quasi-newton": quasi_newton}
 MINIMIZERS = ("bfgs", "l-bfgs-b", "nelder-mead", "powell", "cg", "newton-cg", "tnc", "cobyla", "cobyqa", "slsqp", "trust-constr")
 
@@ -38,8 +38,11 @@ class Problem:
     products : DataFrame
         A row for each product and market: `market_ids`, `shares` (fractions of the market size), `prices`, what the formulas
         name, and instruments; `firm_ids` for a supply side, for `holdings` by pairs, and for the margins and mergers of Step 5.
+        With `product_ids` no product may stand in a market twice; without, no row may be a copy of another.
     agents : DataFrame, optional
-        A row for each consumer type and market: `market_ids`, `weights`, `nodes0`, `nodes1`, ..., demographics.
+        A row for each consumer type and market: `market_ids`, `weights`, `nodes0`, `nodes1`, ..., demographics. Weights are
+        fractions of the market's population and sum to one. Other sums, as of importance-sampling weights, draw a warning;
+        weights that count people, such as one for every type, are refused.
     linear : str
         Formula of the characteristics with mean tastes, X1.
     random : str, optional
@@ -115,7 +118,7 @@ class Problem:
                           "cost_bounds": cost_bounds, "supply_instruments": supply_instruments, "coefficients": coefficients,
                           "holdings": holdings, "clusters": clusters}
         check.check_products(products)
-        self.products = products = products.copy()              # what happens to the table later is of no account
+        self.products = products = plain(products).copy()       # the reader's table may change
         self.market_ids = products["market_ids"]
         self.markets, self.market_labels = pd.factorize(self.market_ids)     # (N,), (T,)
         self.shares = products["shares"].to_numpy(float)
@@ -156,13 +159,7 @@ class Problem:
 
     def _absorb(self, absorb):
         self.X1, self.effects = self.linear.values, None
-        columns = [absorb] if isinstance(absorb, str) else absorb or []
-        if not isinstance(columns, (list, tuple)):
-            raise InputError(f"absorb={absorb!r} must be a column of products or a list of them.")
-        for name in columns:
-            if name not in self.products:
-                raise InputError(f"absorb: products has no column `{name}`. {check.suggestion(name, self.products)}")
-            check.check_complete(self.products, name, self.market_ids)
+        columns = check.absorbed_columns(absorb, self.products)
         if columns:
             effects = np.column_stack([pd.factorize(self.products[name])[0] for name in columns])
             X1, Z = self.X1, self.Z
@@ -194,11 +191,7 @@ class Problem:
     def _read_clusters(self, clusters):
         self.clusters = None
         if clusters is not None:
-            if not isinstance(clusters, str):
-                raise InputError(f"clusters={clusters!r} must be one column of products: the one with the cluster ids.")
-            if clusters not in self.products:
-                raise InputError(f"clusters: products has no column `{clusters}`. {check.suggestion(clusters, self.products)}")
-            check.check_complete(self.products, clusters, self.market_ids)
+            check.check_clusters(clusters, self.products)
             self.clusters = pd.factorize(self.products[clusters])[0]
 
     def _read_agents(self, agents, demographics, integration):
@@ -272,6 +265,7 @@ class Problem:
                              "nothing to search. Give starting values that are not zero, such as sigma=[0.5, ...], or leave out "
                              "random for a logit.")
         check.check_order_condition(self.Z_names + self.ZS_names, self.X1_names + self.X3_names, free.names[:len(free.rows)])
+        check.check_repeated_constant(self, self.X2.values, free.rows, free.columns, free.names)
         search = partial(search_within, free=free, first=first, then=then)
         candidates = [free.start, *random_starts(free, starts, seed)]
         return self._fit(free, candidates, search, steps, initial_update, weighting, errors, center, Progress(progress))
@@ -300,6 +294,8 @@ class Problem:
     def _fit(self, free, starts, search, steps, initial_update, weighting, errors, center, progress=None):
         weighting, errors = self.kind_of_errors(weighting, "weighting"), self.kind_of_errors(errors, "errors")
         check.steps(steps)
+        if weighting == "clustered" and (steps == 2 or initial_update):
+            check.check_enough_clusters(self.clusters, self.M + len(self.ZS_names), center)
         equations, solve = Equations.of(self, free), self.solver(free)
         if self.cost_model is not None and self.cost_model.log and self.cost_model.bounds[0] is None:
             check.check_costs_at_start(solve(free.start), self.market_ids)
@@ -431,10 +427,13 @@ class Problem:
         InputError
             For what is no table of N rows; for a column that is not numeric, or has missing or infinite values; for instruments
             that are collinear with each other or with the exogenous characteristics of their equation, or that fixed effects
-            absorb; and for `supply` where the problem has no supply side.
+            absorb; for a name under which products has another column, unless that is an instrument
+            of the equation and nothing else; and for `supply` where the problem has no supply side.
         """
         for name, table in (("demand", demand), ("supply", supply)):
-            if table is not None and not (isinstance(table, pd.DataFrame) and table.index.equals(self.products.index)):
+            if table is None and name == "supply":
+                continue
+            if not (isinstance(table, pd.DataFrame) and table.index.equals(self.products.index)):
                 raise InputError(f"with_instruments: {name} must be a DataFrame with the {self.N} rows of products, in their order and under "
                                  "their index, and a column for each instrument.")
         tables, changed = [demand], {"instruments": list(demand.columns)}
@@ -442,6 +441,8 @@ class Problem:
             tables = [demand.add_suffix(" (demand)"), supply.add_suffix(" (supply)")]
             changed = {name: list(table.columns) for name, table in zip(("instruments", "supply_instruments"), tables)}
         kept = self.products.drop(columns=sum(changed.values(), []), errors="ignore")    # a second round replaces the first
+        replaced = self._replaceable(changed)
+        check.check_new_columns(pd.concat(tables, axis=1), self.products, replaced)
         other = copy(self)
         other.products = pd.concat([kept, *tables], axis=1)
         other.arguments = now = self.arguments | changed
@@ -450,6 +451,16 @@ class Problem:
         if supply is not None:
             other._read_supply(now["supply"], now["log_costs"], now["cost_bounds"], now["supply_instruments"])
         return other
+
+    def _replaceable(self, arguments):
+        """Instruments of the equations that get others, unless the model reads them elsewhere."""
+        of_supply = [name for name in self.ZS_names if name not in self.X3_names]
+        excluded = {"instruments": self.excluded_names, "supply_instruments": of_supply}
+        replaced = [name for argument in arguments for name in excluded.pop(argument)]
+        elsewhere = ["market_ids", "firm_ids", "prices", *sum(excluded.values(), [])]
+        formulas = [str(self.arguments[n]) for n in ("linear", "random", "supply", "clusters")]
+        return [name for name in replaced if name not in elsewhere
+                and not any(check.mentions(formula, name) for formula in formulas)]
 
     def kind_of_errors(self, kind, argument):
         """The kind asked for, or by default clustered where the problem has clusters, else robust."""

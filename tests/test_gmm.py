@@ -4,8 +4,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 
-from blpteach import (absorb_effects, concentrate, gmm_objective, iv_gmm, moment_covariance, moment_jacobian, moments, sandwich,
-                      weighting_2sls, weighting_matrix)
+from blpteach import (InputError, absorb_effects, concentrate, gmm_objective, iv_gmm, moment_covariance, moment_jacobian, moments,
+                      sandwich, weighting_2sls, weighting_matrix)
+from blpteach.gmm import contribution_covariance
 
 
 def linear_model(seed, N=200, M=5, K=2):
@@ -111,6 +112,35 @@ def test_moment_covariance_is_the_loops(center):
     assert_allclose(moment_covariance(Z, xi, "clustered", clusters, center), loops_of_moment_covariance(Z, xi, clusters, center),
                     rtol=1e-10)
     assert_allclose(moment_covariance(Z, xi, "clustered", np.arange(60), center), moment_covariance(Z, xi, center=center), rtol=1e-11)
+
+
+def test_clusters_that_are_given_are_used_unless_a_kind_is_named():
+    X, Z, xi = linear_model(6, N=60)
+    clusters = np.arange(60) // 5
+    contributions = Z * xi[:, None]
+    assert_allclose(moment_covariance(Z, xi, clusters=clusters), moment_covariance(Z, xi, "clustered", clusters), rtol=1e-14)
+    assert_allclose(contribution_covariance(contributions, clusters=clusters),
+                    contribution_covariance(contributions, "clustered", clusters), rtol=1e-14)
+    assert_allclose(moment_covariance(Z, xi, "robust", clusters), moment_covariance(Z, xi), rtol=1e-14)
+    assert_allclose(moment_covariance(Z, xi, "unadjusted", clusters), moment_covariance(Z, xi, "unadjusted"), rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind, clusters, says", [
+    ("cluster", np.arange(60), "no kind of covariance 'cluster' .* robust, clustered"), (True, np.arange(60), "no kind of covariance True"),
+    (np.arange(60), None, "no kind of covariance array"),
+    ("clustered", None, "needs clusters="), ("clustered", np.arange(59), r"shape \(59,\); it must have shape \(60,\)"),
+    ("clustered", np.arange(60)[:, None], r"shape \(60, 1\)"), (None, np.where(np.arange(60) < 2, np.nan, 1.0), "missing values"),
+    (None, np.where(np.arange(60) < 2, None, "a"), "missing values")])
+def test_a_covariance_that_cannot_be_what_was_meant_is_refused(kind, clusters, says):
+    X, Z, xi = linear_model(6, N=60)
+    for call in (lambda: moment_covariance(Z, xi, kind, clusters), lambda: contribution_covariance(Z * xi[:, None], kind, clusters)):
+        with pytest.raises(InputError, match="Step 3: .*" + says):
+            call()
+
+
+def test_contributions_have_no_unadjusted_covariance():
+    with pytest.raises(InputError, match="'unadjusted' here; choose one of robust, clustered"):
+        contribution_covariance(np.ones((4, 1)), "unadjusted")
 
 
 def test_centring_matters_when_moments_are_not_zero():

@@ -420,7 +420,7 @@ def test_unadjusted_covariance_with_supply_term_by_term():
     d, V = fixed_effects(estimates)
     E = (products["product_ids"].to_numpy()[:, None] == d.index.to_numpy()).astype(float)
     xi, omega, ZS = estimates.xi, estimates.omega, problem.cost_model.ZS
-    slope = problem.solver(estimates.free)(estimates.theta2).demand.jacobian[:, 0]
+    slope = problem.solver(estimates.free)(estimates.theta2).mean_utilities.jacobian[:, 0]
     A = E.T @ np.column_stack([slope, -problem.prices, np.zeros((problem.N, 2))]) / E.sum(0)[:, None]
     weights = np.linalg.inv(estimates.S)
     influence = -np.linalg.solve(estimates.G.T @ weights @ estimates.G, estimates.G.T @ weights)

@@ -84,6 +84,16 @@ def shares_in_percent(p, a):
     problem(p.assign(shares=100 * p["shares"]), a)
 
 
+@case("sums to 6.263e+04", "look like quantities", "divide them by the market size")
+def shares_in_units_sold(p, a):
+    problem(p.assign(shares=(1e5 * p["shares"]).round().astype(int)), a)
+
+
+@case("sums to 20 ", "look like percentages: divide by 100", "if they are quantities, divide them by the market size")
+def shares_in_a_few_units_sold(p, a):
+    problem(p.assign(shares=np.arange(len(p)) % 4 + 1), a)
+
+
 @case("`shares` is zero", "1 product", "market(s) m0", "drop products that nobody bought, or aggregate")
 def a_share_of_zero(p, a):
     problem(spoiled(p, "shares", 0.0), a)
@@ -145,9 +155,92 @@ def market_ids_under_another_name(p, a):
     problem(p.rename(columns={"market_ids": "market"}), a)
 
 
-@case("products must be a pandas DataFrame", "dict")
+@case("`market_ids`", "products", "in the index", ".reset_index()")
+def market_ids_in_the_index(p, a):
+    problem(p.set_index("market_ids"), a)
+
+
+@case("`market_ids`", "products", "in the index", ".reset_index()")
+def market_ids_in_an_index_of_two_levels(p, a):
+    problem(p.set_index(["market_ids", "firm_ids"]), a)
+
+
+@case("`market_ids`", "agents", "in the index", ".reset_index()")
+def market_ids_of_agents_in_the_index(p, a):
+    problem(p, a.set_index("market_ids"))
+
+
+@case("`x`, which is not a column of products", "in the index", ".reset_index()")
+def a_characteristic_in_the_index(p, a):
+    problem(p.set_index("x"), a)
+
+
+@case("products has column names of 2 levels", "one name", "'_'.join")
+def names_of_two_levels(p, a):
+    problem(pd.concat({"a": p}, axis=1), a)
+
+
+@case("`market_ids` of products holds a list in 41 row(s)", "single values")
+def market_ids_that_are_lists(p, a):
+    problem(p.assign(market_ids=[[market, 1] for market in p["market_ids"]]), a)
+
+
+@case("`firm_ids` of products holds a list", "single values")
+def fixed_effects_that_are_lists(p, a):
+    logit(p.assign(firm_ids=[[firm] for firm in p["firm_ids"]]), linear="0 + prices", absorb="firm_ids")
+
+
+@case("products must be a pandas DataFrame", "dict", "pd.DataFrame(products)")
 def products_that_are_no_table(p, a):
     problem(p.to_dict(), a)
+
+
+@case("products must be a pandas DataFrame", "list", "pd.DataFrame(products)")
+def products_that_are_a_list_of_rows(p, a):
+    problem(p.to_dict("records"), a)
+
+
+@case("products must be a pandas DataFrame", "numpy recarray", "pd.DataFrame(products)")
+def products_that_are_records(p, a):
+    problem(p.to_records(), a)
+
+
+@case("products must be a pandas DataFrame", "pd.read_csv('cars.csv')")
+def the_name_of_a_file(p, a):
+    problem("cars.csv", a)
+
+
+class Foreign:
+    """What a table of another library has in common with those of polars and Arrow."""
+    def to_pandas(self):
+        return fresh()[0]
+
+
+@case("products must be a pandas DataFrame", "Foreign", "products.to_pandas()")
+def products_of_another_library(p, a):
+    problem(Foreign(), a)
+
+
+@case("agents must be a pandas DataFrame", "Foreign", "agents.to_pandas()")
+def agents_of_another_library(p, a):
+    problem(p, Foreign())
+
+
+@case("products", "2 row(s) too many", "product `0`", "twice in market m0", "drop_duplicates(['market_ids', 'product_ids'])", "add up their shares")
+def a_product_twice_in_a_market(p, a):
+    p = p.assign(shares=p["shares"] / 3)
+    problem(pd.concat([p, p[:2].assign(prices=1.0)]), a)
+
+
+@case("2 row(s) that are the same as another in every column", "market(s) m0", "drop_duplicates()", "product_ids")
+def copies_of_rows(p, a):
+    p = without(p, "product_ids").assign(shares=p["shares"] / 3)
+    problem(pd.concat([p, p[:2]]), a)
+
+
+@case("`product_ids` of products holds a list", "single values")
+def product_ids_that_are_lists(p, a):
+    problem(p.assign(product_ids=[[1]] * len(p)), a)
 
 
 @case("products has no rows")
@@ -210,6 +303,71 @@ def a_missing_characteristic(p, a):
 @case("linear", "`log(x)` is not finite", "1 row", "market(s) m0", "logarithm")
 def the_logarithm_of_zero(p, a):
     problem(spoiled(p, "x", 0.0), a, linear="1 + prices + log(x) + group")
+
+
+@case("uses `x`", "numbers as text", "41 dummies", "products['x'] = pd.to_numeric(products['x'])", "C(x)")
+def a_characteristic_of_numbers_as_text(p, a):
+    logit(p.assign(x=p["x"].astype(str)))
+
+
+@case("uses `x`", "numbers as text (object", "pd.to_numeric")
+def a_characteristic_of_numbers_as_objects(p, a):
+    logit(p.assign(x=p["x"].astype(object)))
+
+
+@case("uses `x`", "numbers as text", "such as '$1.66'", "take out signs and words, as in '$1.66'")
+def a_characteristic_in_dollars_as_text(p, a):
+    logit(p.assign(x=p["x"].map("${:.2f}".format)))
+
+
+@case("uses `x`", "numbers as text", "take out signs and words, as in 'n/a'")
+def numbers_as_text_but_for_one(p, a):
+    logit(p.assign(x=p["x"].map("{:.2f}".format).where(np.arange(len(p)) != 3, "n/a")), linear="1 + prices + prices:x")
+
+
+@case("uses `income`", "numbers as text", "agents['income'] = pd.to_numeric(agents['income'])")
+def a_demographic_of_numbers_as_text(p, a):
+    problem(p, a.assign(income=a["income"].astype(str)))
+
+
+@case("can't be evaluated", "`x` holds numbers as text", "pd.to_numeric of it")
+def the_logarithm_of_numbers_as_text(p, a):
+    logit(p.assign(x=p["x"].astype(str)), linear="1 + prices + log(x)")
+
+
+@case("uses `x`", "a date or a time", "products['x'].dt.year", "C(x)")
+def a_date_as_a_regressor(p, a):
+    logit(p.assign(x=pd.Timestamp("2020-01-01") + pd.to_timedelta(p["x"], "D")))
+
+
+@case("linear", "`shares` as a regressor", "take them out")
+def a_polynomial_of_shares(p, a):
+    logit(p, linear="1 + prices + poly(shares, 2)")
+
+
+@case("`x` of products has 1 missing value", "market(s) m0")
+def a_polynomial_of_a_missing_characteristic(p, a):
+    logit(spoiled(p, "x", np.nan), linear="1 + prices + poly(x, 2)")
+
+
+@case("linear=['1', 'prices']", "one piece of text", "linear='1 + prices'")
+def a_list_of_characteristics(p, a):
+    logit(p, linear=["1", "prices"])
+
+
+@case("random=['prices']", "random='0 + prices'", "1 for a constant and 0 for none")
+def a_list_of_random_coefficients(p, a):
+    problem(p, a, random=["prices"])
+
+
+@case("linear must be a formula", "'1 + prices + sugar'", "pandas DataFrame of shape (41, 2)")
+def columns_in_place_of_a_formula(p, a):
+    logit(p, linear=p[["prices", "x"]])
+
+
+@case("random='' is empty", "leave random out")
+def an_empty_formula(p, a):
+    problem(p, a, random="")
 
 
 @case("linear", "left-hand side")
@@ -279,6 +437,31 @@ def an_instrument_of_text(p, a):
     logit(p.assign(demand_instruments0="high"))
 
 
+@case("instruments is a mask", "products.columns[mask]")
+def a_mask_of_instruments(p, a):
+    logit(p, instruments=np.array([name.startswith("w") for name in p]))
+
+
+@case("instruments is a mask", "products.columns[mask]")
+def a_list_of_true_and_false(p, a):
+    logit(p, instruments=[name.startswith("w") for name in p])
+
+
+@case("instruments=a pandas Series of shape (41,)", "names, not the columns themselves", "['w0', 'w1']")
+def a_column_in_place_of_its_name(p, a):
+    logit(p, instruments=p["w0"])
+
+
+@case("instruments: ['w0', 'w1'] is no name of a column")
+def a_list_in_a_list_of_instruments(p, a):
+    logit(p, instruments=[["w0", "w1"]])
+
+
+@case("instruments: products has no column `3`")
+def a_number_in_a_list_of_instruments(p, a):
+    logit(p, instruments=[3])
+
+
 @case("instruments", "shares")
 def shares_as_an_instrument(p, a):
     logit(p, instruments=["w0", "w1", "shares"])
@@ -305,6 +488,26 @@ def fixed_effects_of_a_column_that_does_not_exist(p, a):
     logit(p, absorb="brand")
 
 
+@case("absorb=a pandas Series of shape (41,)", "names, not the columns themselves", "'product_ids'")
+def a_column_to_absorb_in_place_of_its_name(p, a):
+    logit(p, absorb=p["firm_ids"])
+
+
+@case("absorb: `firm_ids` is named twice")
+def fixed_effects_named_twice(p, a):
+    logit(p, linear="0 + prices", absorb=["firm_ids", "firm_ids"])
+
+
+@case("absorb: ['firm_ids'] is no name of a column")
+def a_list_in_a_list_of_fixed_effects(p, a):
+    logit(p, linear="0 + prices", absorb=[["firm_ids"]])
+
+
+@case("clusters=a pandas Series of shape (41,) must be one column", "clusters='firm_ids'")
+def a_column_of_clusters_in_place_of_its_name(p, a):
+    logit(p, clusters=p["firm_ids"])
+
+
 @case("`firm_ids` of products has 1 missing value", "market(s) m0")
 def fixed_effects_with_a_missing_value(p, a):
     logit(spoiled(p, "firm_ids", np.nan), linear="0 + prices", absorb="firm_ids")
@@ -328,6 +531,16 @@ def clustered_errors_without_a_column(p, a):
 @case("weighting='clustered'", "clusters='column'", "products")
 def clustered_weights_without_a_column(p, a):
     logit(p).estimate(steps=2, weighting="clustered")
+
+
+@case("weighting='clustered'", "6 clusters don't suffice for the weights of 12 moments", "weighting='robust'")
+def two_steps_with_fewer_clusters_than_moments(p, a):
+    logit(p, clusters="market_ids").estimate(steps=2)
+
+
+@case("weighting='clustered'", "6 clusters don't suffice")
+def an_initial_update_with_fewer_clusters_than_moments(p, a):
+    logit(p, clusters="market_ids").estimate(initial_update=True)
 
 
 # Agents --------------------------------------------------------------------------------------------------------------------
@@ -380,6 +593,26 @@ def a_missing_weight(p, a):
 @case("`weights` of agents is negative", "m0")
 def a_negative_weight(p, a):
     problem(p, spoiled(a, "weights", -0.1))
+
+
+@case("`weights` of agents: they are all 1 and sum to 10 in market m0", "divide them by the number of types", "transform('sum')")
+def a_weight_of_one_for_every_type(p, a):
+    problem(p, a.assign(weights=1.0))
+
+
+@case("`weights` of agents: they are whole numbers and sum to 1033 in market m1", "divide them by their sum")
+def weights_that_count_people(p, a):
+    problem(p, a.assign(weights=np.arange(len(a)) % 7 + 100))
+
+
+@case("`weights` of agents: they are 1 on average", "divide them by the number of types")
+def weights_of_one_on_average(p, a):
+    problem(p, a.assign(weights=np.tile([0.5, 1.5], len(a) // 2)))
+
+
+@case("6 of the 6 markets", "agents has 'm0 ', 'm1 '", "products has 'm0', 'm1'")
+def market_ids_with_blanks(p, a):
+    problem(p, a.assign(market_ids=a["market_ids"] + " "))
 
 
 @case("`weights` of agents sums to", "inside shares sum to", "6 such market(s): m0", "usually sum to one")
@@ -442,6 +675,36 @@ def pi_of_the_wrong_shape(p, a):
 @case("pi has shape (3,)", "must have shape (3, 1)")
 def pi_as_a_vector(p, a):
     problem(p, a).estimate(SIGMA, np.ones(3))
+
+
+@case("sigma must be a matrix of numbers", "rows differ in length")
+def sigma_of_rows_that_differ_in_length(p, a):
+    problem(p, a).estimate([[0.5], [0, 1], [0, 0, 2]], PI)
+
+
+@case("sigma", "true and false don't say where to start")
+def a_mask_of_what_is_free(p, a):
+    problem(p, a).estimate([False, True, True], PI)
+
+
+@case("pi", "complex")
+def complex_starts(p, a):
+    problem(p, a).estimate(SIGMA, PI + 0j)
+
+
+@case("sigma has masked elements")
+def masked_starts(p, a):
+    problem(p, a).estimate(np.ma.masked_equal(SIGMA, 1), PI)
+
+
+@case("pi: its rows are price, x, group, and must be prices, x, group, in any order")
+def a_table_of_starts_with_a_wrong_name(p, a):
+    problem(p, a).estimate(SIGMA, pd.DataFrame(PI, ["price", "x", "group"], ["income"]))
+
+
+@case("sigma: its columns are nodes0, nodes1, nodes3, and must be nodes0, nodes1, nodes2")
+def a_table_of_starts_with_a_wrong_column(p, a):
+    problem(p, a).estimate(pd.DataFrame(SIGMA, ["prices", "x", "group"], ["nodes0", "nodes1", "nodes3"]), PI)
 
 
 @case("sigma must be a matrix of numbers", "prices, x, group by nodes0")
@@ -538,6 +801,90 @@ def an_unknown_method(p, a):
 @case("starts", "-1")
 def a_negative_number_of_starts(p, a):
     problem(p, a).estimate(SIGMA, PI, starts=-1)
+
+
+# Tastes that repeat a mean taste -------------------------------------------------------------------------------------------
+
+CONSTANT = {"linear": "1 + prices + x", "random": "0 + prices", "demographics": "1 + income"}
+START = {"sigma": [0.5], "pi": [[0.1, 0.5]]}
+
+
+@case("pi[prices, 1] is not identified", "the coefficient of `prices` does too", "Start pi[prices, 1] at zero")
+def a_constant_that_repeats_a_mean_taste(p, a):
+    problem(p, a, **CONSTANT).estimate(**START)
+
+
+@case("pi[both, 1] is not identified", "the coefficient of `prices`, `x` does too")
+def a_constant_that_repeats_two_mean_tastes(p, a):
+    problem(p.assign(both=p["prices"] + 2 * p["x"]), a, **{**CONSTANT, "random": "0 + both"}).estimate(**START)
+
+
+@case("pi[1, level] is not identified", "which the fixed effects absorb")
+def a_demographic_of_the_market_beside_market_effects(p, a):
+    a = a.assign(level=a.groupby("market_ids")["income"].transform("mean"))
+    problem(p, a, linear="0 + prices + x", absorb="market_ids", random="1 + x", demographics="0 + level").estimate([0.5, 0.5], [[0.1], [0]])
+
+
+@case("pi[prices, two] is not identified", "`pi[prices, 1]` does too")
+def two_constants(p, a):
+    problem(p, a.assign(two=2.0), **{**CONSTANT, "linear": "1 + x", "demographics": "1 + two"}).estimate(**START)
+
+
+@case("pi[prices, 1] is not identified")
+def a_constant_beside_a_lognormal_coefficient_of_another_column(p, a):
+    problem(p, a, **{**CONSTANT, "random": "0 + prices + x"}, coefficients={"x": "lognormal"}).estimate([0.5, 0.5], [[0.1, 0.5], [0.1, 0]])
+
+
+@case("sigma[x, nodes1] is not identified", "zero")
+def nodes_of_zero(p, a):
+    problem(p, a.assign(nodes1=0.0)).estimate(SIGMA, PI)
+
+
+# Other instruments ---------------------------------------------------------------------------------------------------------
+
+def other_instruments(p, a, supply=None, **columns):
+    return problem(p, a, supply=supply).with_instruments(p[["w0", "w1"]].assign(**columns))
+
+
+@case("with_instruments: products has another column `firm_ids`", "overwrite", "Rename the instrument", "table.rename")
+def an_instrument_called_firm_ids(p, a):
+    other_instruments(p, a, firm_ids=p["x"] ** 2)
+
+
+@case("with_instruments: products has another column `prices`", "overwrite")
+def an_instrument_called_prices(p, a):
+    other_instruments(p, a, prices=p["w0"] ** 2)
+
+
+@case("with_instruments: products has another column `group`", "overwrite")
+def an_instrument_called_as_a_characteristic(p, a):
+    other_instruments(p, a, group=p["x"] ** 2)
+
+
+@case("with_instruments: products has another column `w0`", "overwrite")
+def an_instrument_called_as_a_cost_shifter(p, a):
+    problem(p, a, instruments=["w0", "w1"], supply="1 + x + w0").with_instruments(p[["w1"]].assign(w0=p["w0"] ** 2))
+
+
+@case("with_instruments: products has another column `w1`", "overwrite")
+def an_instrument_called_as_one_of_the_other_equation(p, a):
+    here = problem(p, a, instruments=["w0", "w1"], supply="1 + x", supply_instruments=["w0", "w1"])
+    here.with_instruments(p[["w0"]].assign(w1=p["w1"] ** 2))
+
+
+@case("with_instruments: products has another column `w0`", "overwrite")
+def an_instrument_called_as_the_clusters(p, a):
+    problem(p, a, instruments=["w0", "w1"], clusters="w0").with_instruments(p[["w1"]].assign(w0=p["x"] ** 2))
+
+
+@case("with_instruments", "demand must be a DataFrame")
+def no_other_instruments(p, a):
+    problem(p, a).with_instruments(None)
+
+
+@case("with_instruments: `w0` is named twice")
+def other_instruments_named_twice(p, a):
+    problem(p, a).with_instruments(pd.concat([p[["w0"]], p[["w0"]]], axis=1))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -740,6 +1087,19 @@ def test_changing_the_table_afterwards_does_not_change_the_problem(tables, plain
     here = made.evaluate(SIGMA, PI)
     assert_allclose(here.objective, plain.objective, rtol=1e-12)
     assert_allclose(here.costs(), plain.costs(), rtol=1e-10)
+
+
+def test_few_clusters_are_enough_for_standard_errors(tables):
+    clustered = logit(tables[0], clusters="market_ids")
+    assert np.isfinite(clustered.estimate().beta_se).all()
+    assert np.isfinite(clustered.estimate(steps=2, weighting="robust").beta_se).all()
+
+
+def test_as_many_clusters_as_moments_suffice_without_centring(tables):
+    few = logit(tables[0], instruments=["w0", "w1", "demand_instruments4"], clusters="market_ids")
+    assert few.M == 6 and few.estimate(steps=2, center=False).objective > 0
+    with pytest.raises(InputError, match="6 clusters don't suffice for the weights of 6 moments"):
+        few.estimate(steps=2)
 
 
 def test_exogenous_price_on_purpose(tables):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from . import validation as check
 from ..errors import InputError
+from .columns import plain
 from .formula import design
 from .integration import Rule
 
@@ -73,15 +74,17 @@ def one_type(agents, demographics, integration, T):
 
 
 def drawn(integration, K2, T):
-    """Nodes and weights of a rule, anew in each market."""
+    """Nodes and weights of a rule, anew in each market, in the order in which products has them."""
     nodes, weights = integration.nodes_and_weights(T, K2)
     return Consumers(nodes.reshape(-1, K2), weights.ravel(), np.repeat(np.arange(T), weights.shape[1]), numbered(K2), [])
 
 
 def from_table(agents, demographics, integration, K2, products, market_labels):
     """Nodes, demographics and weights of a table; with a rule, each row's nodes are a draw of its own."""
+    check.check_table(agents, "agents", "consumer type and market")
+    agents = plain(agents)
     names = node_columns(agents) if integration is None else []
-    equal = integration is not None and "weights" not in getattr(agents, "columns", ())          # draws without weights count alike
+    equal = integration is not None and "weights" not in agents # draws without weights count alike
     check.check_agents(agents, pd.Series(market_labels), names if equal else [*names, "weights"])
     agents = agents[agents["market_ids"].isin(market_labels)]
     ids = agents["market_ids"]
@@ -107,8 +110,9 @@ def draws_for_each(integration, count, K2):
 
 
 def node_columns(agents):
-    """Names of the columns nodes0, nodes1, ...; none where agents is no table, which is refused later."""
-    return [name for name in getattr(agents, "columns", ()) if re.fullmatch(r"nodes\d+", str(name))]
+    """Names of the columns nodes0, nodes1, ..., by their numbers."""
+    found = [name for name in agents if re.fullmatch(r"nodes\d+", str(name))]
+    return sorted(found, key=lambda name: int(name[5:]))
 
 
 def numbered(K2):

@@ -1,11 +1,14 @@
 """Formulas to arrays: `"1 + prices + sugar"` and a table become a matrix with named columns."""
+import ast
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 import numpy as np
+import pandas as pd
 
 from ..errors import InputError, listing
+from .columns import plain, reads_as_numbers, shown
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,50 @@ def design(formula, table, argument, where):
     Raises
     ------
     InputError
-        For a name that the table lacks, a missing or infinite value, shares used as a regressor, text that is no formula.
+        For a name that the table lacks, a missing or infinite value, shares used as a regressor,
+        numbers that are text, dates, text that is no formula.
     """
     if formula is None:
         none = np.empty((len(table), 0))
         return Design(none, [], np.empty(0, bool), none, np.empty(0, bool))
+    check_text(formula, argument)
+    table = plain(table)
+    names = plain_sum(formula, table)
+    if names is None:
+        return evaluated(formula, table, argument, where)
+    return added(names, formula, table, argument, where)
+
+
+def plain_sum(formula, table):
+    """The names in a formula that only adds up numbers, as `0 + prices + sugar` does; else None."""
+    names = [term.strip() for term in formula.split("+")]
+    constant = [] if names[0] == "0" else ["1"]
+    names = names[1:] if names[0] in ("0", "1") else names
+    simple = all(name.isidentifier() and name in table and is_number(table[name]) for name in names)
+    return constant + names if simple and len(set(names)) == len(names) else None
+
+
+def is_number(column):
+    """Whether a column holds real numbers; true and false count as one and zero."""
+    numeric = column.ndim == 1 and pd.api.types.is_numeric_dtype(column)
+    return numeric and not pd.api.types.is_complex_dtype(column)
+
+
+def added(names, formula, table, argument, where):
+    """A sum of columns as they stand."""
+    values = np.ones((len(table), len(names)))
+    for k, name in enumerate(names):
+        if name != "1":
+            check_variable(name, formula, table, argument, where)
+            values[:, k] = table[name].to_numpy(float)
+    check_finite(values, names, argument, where)
+    prices = np.array([name == "prices" for name in names], bool)            # (K,)
+    slope = np.broadcast_to(prices.astype(float), values.shape).copy()       # (N, K)
+    return Design(values, names, prices, slope, np.zeros(len(names), bool))
+
+
+def evaluated(formula, table, argument, where):
+    """Any formula, read by formulaic."""
     check_variables(formula, table, argument, where)
     matrix = model_matrix(formula, table, argument)
     values, spec = as_array(matrix), matrix.model_spec
@@ -94,14 +136,23 @@ def price_derivative(spec, table, values, near=6e-6):
 
 def model_matrix(formula, table, argument):
     """formulaic's model matrix; the package's own words for a formula that can't be read."""
-    from formulaic import Formula                               # only here: most of an import of blpteach needs no formulas
+    from formulaic import Formula                               # only here: a sum needs no parser
     try:
         matrix = Formula(formula).get_model_matrix(table, context={"np": np}, na_action="ignore")
     except Exception as error:
-        raise InputError(f"{argument}={formula!r} can't be evaluated: {plain(error)}") from error
+        used = [name for name in table if mentions(formula, name) and table[name].ndim == 1]
+        texts = [name for name in used if reads_as_numbers(table[name])]
+        hint = f" `{texts[0]}` holds numbers as text: take pd.to_numeric of it." if texts else ""
+        raise InputError(f"{argument}={formula!r} can't be evaluated: "
+                         f"{plain_text(error)}{hint}") from error
     if not hasattr(matrix, "columns"):
         raise InputError(f"{argument}={formula!r} has several parts; give one formula, without ~ and |.")
     return matrix
+
+
+def mentions(formula, name):
+    """Whether a formula has the name in it, as a word of its own."""
+    return re.search(rf"(?<!\w){re.escape(str(name))}(?!\w)", formula) is not None
 
 
 def as_array(matrix):
@@ -109,35 +160,90 @@ def as_array(matrix):
     return np.asarray(matrix, float).reshape(len(matrix), -1)
 
 
-def plain(error):
+def plain_text(error):
     """An error's text without the colours of a terminal."""
     return re.sub(r"\x1b\[[0-9;]*m", "", str(error))
 
 
+# What formulas may say -----------------------------------------------------------------------------------------------------
+
+def check_text(formula, argument):
+    """A formula is one piece of text."""
+    if isinstance(formula, (list, tuple)) and all(isinstance(term, str) for term in formula):
+        terms = formula if formula and formula[0] in ("0", "1") else ["0", *formula]
+        raise InputError(f"{argument}={formula!r} must be a formula, in one piece of text: "
+                         f"{argument}={' + '.join(terms)!r}, with 1 for a constant and 0 for none.")
+    if not isinstance(formula, str):
+        raise InputError(f"{argument} must be a formula of names of columns, such as '1 + prices + "
+                         f"sugar', not {shown(formula)}.")
+    if not formula.strip():
+        raise InputError(f"{argument}={formula!r} is empty. Leave {argument} out, or write '1' for "
+                         "a constant.")
+
+
 def check_variables(formula, table, argument, where):
-    """Every variable of the formula is a complete column of the table, and none is `shares`."""
+    """Every variable of the formula may stand in it, and none alone is text that holds numbers."""
     from formulaic import Formula
     try:
         parsed = Formula(formula)
-        variables = parsed.required_variables
+        terms = [] if hasattr(parsed, "lhs") else parsed
+        factors = [factor.expr for term in terms for factor in term.factors]
+        inside = set().union(*map(names_in, factors)) & set(table)
+        variables = inside | set(parsed.required_variables)
     except Exception as error:
-        raise InputError(f"{argument}={formula!r} is not a formula: {plain(error)}") from error
+        raise InputError(f"{argument}={formula!r} is not a formula: {plain_text(error)}") from error
     if hasattr(parsed, "lhs"):
         raise InputError(f"{argument}={formula!r} has a left-hand side; the left-hand side is always delta. Give what stands right of ~.")
-    which = "agents" if argument == "demographics" else "products"
     for name in sorted(variables):
-        if name not in table:
-            raise InputError(f"{argument}={formula!r} uses `{name}`, which is not a column of {which}. {suggestion(name, table)}")
-        if name == "shares":
-            raise InputError(f"{argument}={formula!r} uses `shares` as a regressor. Shares are the outcome that the model explains: "
-                             "take them out of the formula.")
-        check_complete(table, name, where, which)
+        check_variable(name, formula, table, argument, where)
+    for name in [factor for factor in factors if factor in variables]:
+        check_kind(name, formula, table, argument)
+
+
+def names_in(expression):
+    """Names in a Python expression; formulaic overlooks those in `poly(x, 2)`."""
+    try:
+        return {node.id for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Name)}
+    except SyntaxError:                                         # a name in backquotes
+        return set()
+
+
+def check_variable(name, formula, table, argument, where):
+    """A complete column of the table, and not `shares`."""
+    which = "agents" if argument == "demographics" else "products"
+    if name not in table:
+        raise InputError(f"{argument}={formula!r} uses `{name}`, which is not a column of {which}. "
+                         f"{suggestion(name, table)}")
+    if name == "shares":
+        raise InputError(f"{argument}={formula!r} uses `shares` as a regressor. Shares are the "
+                         "outcome that the model explains: take them out of the formula.")
+    check_complete(table, name, where, which)
+
+
+def check_kind(name, formula, table, argument):
+    """A column that stands alone in a formula is numeric, or its values are categories."""
+    which, column = "agents" if argument == "demographics" else "products", table[name]
+    if column.dtype.kind in "mM":
+        raise InputError(f"{argument}={formula!r} uses `{name}`, which is a date or a time. Make a "
+                         f"number of it, such as {which}[{name!r}].dt.year, or write C({name}) if "
+                         "its values are categories.")
+    if reads_as_numbers(column):
+        values = column.dropna()
+        odd = values[pd.to_numeric(values.map(str), errors="coerce").isna()]
+        first = f", and take out signs and words, as in {odd.iloc[0]!r}, first" if len(odd) else ""
+        raise InputError(f"{argument}={formula!r} uses `{name}`, which holds numbers as text "
+                         f"({column.dtype}, such as {values.iloc[0]!r}) and would become "
+                         f"{values.nunique()} dummies, one for each value. Convert it: "
+                         f"{which}[{name!r}] = pd.to_numeric({which}[{name!r}]){first}; or write "
+                         f"C({name}) if its values are categories.")
 
 
 def suggestion(name, table):
     """A remedy for a name that is not there."""
+    if name in table.index.names:
+        return "It is in the index: put it among the columns with .reset_index()."
     columns = [str(column) for column in table.columns]
-    close = get_close_matches(name, columns, n=1, cutoff=0.6)
+    close = get_close_matches(str(name), columns, n=1, cutoff=0.6)
     return f"Did you mean `{close[0]}`?" if close else f"There are: {listing(columns, 12)}."
 
 

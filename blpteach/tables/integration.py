@@ -1,6 +1,9 @@
 """Nodes and weights: how the integral over unobserved tastes becomes a sum over consumer types.
 
-A rule is passed to `Problem(..., integration=rule)`. Draws differ between markets and are drawn once, when the problem is made.
+A rule is passed to `Problem(..., integration=rule)`. Draws differ between markets and are drawn
+once, when the problem is made. They go to markets in the order in which products has them, and with
+demographics to the rows of agents: rows in another order get other draws, and estimates differ by
+simulation error. `gauss_hermite`, and nodes in agents, know no order.
 """
 import numbers
 from dataclasses import dataclass

@@ -5,23 +5,56 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError, listing
-from .formula import check_complete, suggestion
+from .columns import check_ids, check_table, shown
+from .formula import check_complete, mentions, suggestion
 
 
 def check_products(products):
-    """Columns `market_ids`, `shares` and `prices` are there, complete and numeric."""
-    if not isinstance(products, pd.DataFrame):
-        raise InputError(f"products must be a pandas DataFrame with a row for each product and market, not a {type(products).__name__}.")
+    """`market_ids`, `shares` and `prices` are there, complete, numeric; no row is there twice."""
+    check_table(products, "products", "product and market")
     if len(products) == 0:
         raise InputError("products has no rows.")
     for name in ("market_ids", "shares", "prices"):
         if name not in products:
-            raise InputError(f"products has no column `{name}`. {suggestion(name, products)} Rename it: "
-                             f"products.rename(columns={{...: '{name}'}}).")
+            indexed = name in products.index.names
+            rename = "" if indexed else f" Rename it: products.rename(columns={{...: '{name}'}})."
+            raise InputError(f"products has no column `{name}`. "
+                             f"{suggestion(name, products)}{rename}")
     check_market_ids(products, "products")
     for name in ("shares", "prices"):
         check_complete(products, name, products["market_ids"])
         check_numeric(products, name, "products")
+    check_once(products)
+
+
+def check_once(products):
+    """A product has one row in a market; without `product_ids`, rows alike everywhere are one."""
+    if "product_ids" not in products:
+        return check_no_copies(products)
+    if products["product_ids"].ndim > 1:
+        return                                                  # refused where it is used
+    check_ids(products["product_ids"], "product_ids", "products")
+    named = products.loc[products["product_ids"].notna().to_numpy(), ["market_ids", "product_ids"]]
+    again = named[named.duplicated().to_numpy()]
+    if len(again):
+        market, product = again.iloc[0]
+        raise InputError(f"products has {len(again)} row(s) too many, in market(s) "
+                         f"{listing(again['market_ids'].unique())}: product `{product}` of "
+                         f"`product_ids` stands twice in market {market}. Drop repeated rows, "
+                         "products.drop_duplicates(['market_ids', 'product_ids']), or, where they "
+                         "are versions of one product, add up their shares; if they are different "
+                         "products, give them ids of their own.")
+
+
+def check_no_copies(products):
+    """No row is a copy of another."""
+    alike = products[products.duplicated(["market_ids", "shares", "prices"], keep=False).to_numpy()]
+    copies = alike[alike.astype(str).duplicated().to_numpy()]
+    if len(copies):
+        raise InputError(f"products has {len(copies)} row(s) that are the same as another in every "
+                         f"column, in market(s) {listing(copies['market_ids'].unique())}. Drop "
+                         "them, products.drop_duplicates(), or, if they are different products, "
+                         "tell them apart by a column `product_ids`.")
 
 
 def check_market_ids(table, which):
@@ -31,12 +64,16 @@ def check_market_ids(table, which):
     rows = np.flatnonzero(table["market_ids"].isna())
     if len(rows):
         raise InputError(f"Column `market_ids` of {which} has {len(rows)} missing value(s), in row(s) {listing(rows)}. Every row needs its market.")
+    check_ids(table["market_ids"], "market_ids", which)
 
 
 def check_numeric(table, name, which):
     """A column of finite numbers."""
     if not pd.api.types.is_numeric_dtype(table[name]) or pd.api.types.is_complex_dtype(table[name]):
-        raise InputError(f"Column `{name}` of {which} is not numeric (it is {table[name].dtype}). Convert it with pd.to_numeric.")
+        complex_ = table[name].dtype.kind == "c"
+        remedy = "Take its real part" if complex_ else "Convert it with pd.to_numeric"
+        raise InputError(f"Column `{name}` of {which} is not numeric (it is {table[name].dtype}). "
+                         f"{remedy}.")
     if not np.isfinite(table[name].to_numpy(float)).all():
         raise InputError(f"Column `{name}` of {which} has missing or infinite values in row(s) "
                          f"{listing(np.flatnonzero(~np.isfinite(table[name].to_numpy(float))))}. Fill them in or drop the rows.")
@@ -51,16 +88,27 @@ def check_shares(shares, market_ids):
     inside = shares.groupby(market_ids, sort=False, observed=True).sum()
     full = inside[inside >= 1 - 1e-12]
     if len(full):
-        percent = "They look like percentages: divide by 100." if full.max() > 1 + 1e-6 and full.max() > 1.5 else \
-                  "Divide quantities by the market size, which counts those who bought nothing too, instead of by total sales."
-        raise InputError(f"Column `shares` sums to {full.max():.4g} in market(s) {listing(full.index)} ({len(full)} of {len(inside)} markets "
-                         f"leave nothing for the outside good, whose share is one minus the sum). {percent}")
+        raise InputError(f"Column `shares` sums to {full.max():.4g} in market(s) "
+                         f"{listing(full.index)} ({len(full)} of {len(inside)} markets leave "
+                         "nothing for the outside good, whose share is one minus the sum). "
+                         f"{units_of(shares, full.max())}")
+
+
+def units_of(shares, largest):
+    """What shares that sum to as much as `largest` in a market seem to be, and the remedy."""
+    divide = ("by the market size, which counts those who bought nothing too, instead of by total "
+              "sales.")
+    if largest <= 1.5:
+        return f"Divide quantities {divide}"
+    if largest > 101:                                           # percentages may be rounded
+        return f"They look like quantities: divide them {divide}"
+    whole = (shares.to_numpy(float) % 1 == 0).all()
+    otherwise = f" If they are quantities, divide them {divide}" if whole else ""
+    return f"They look like percentages: divide by 100.{otherwise}"
 
 
 def check_agents(agents, product_markets, columns):
     """Every market has agents, and the columns they need are complete numbers."""
-    if not isinstance(agents, pd.DataFrame):
-        raise InputError(f"agents must be a pandas DataFrame with a row for each consumer type and market, not a {type(agents).__name__}.")
     if "market_ids" not in agents:
         raise InputError(f"agents has no column `market_ids`. {suggestion('market_ids', agents)}")
     check_market_ids(agents, "agents")
@@ -68,6 +116,9 @@ def check_agents(agents, product_markets, columns):
     if len(missing):
         kinds = "" if agents["market_ids"].dtype == product_markets.dtype else \
                 f" Market ids are {product_markets.dtype} in products and {agents['market_ids'].dtype} in agents: make them the same."
+        if len(missing) == len(product_markets) and len(agents):
+            others = listing(map(repr, agents["market_ids"].unique()))
+            kinds += f" agents has {others}; products has {listing(map(repr, missing))}."
         raise InputError(f"agents has no rows for {len(missing)} of the {len(product_markets)} markets in products, such as market(s) "
                          f"{listing(missing)}. Add consumer types there, or drop those markets from products.{kinds}")
     for name in columns:
@@ -78,10 +129,16 @@ def check_agents(agents, product_markets, columns):
 
 
 def check_weights(weights, agent_markets, shares, market_ids):
-    """Integration weights are non-negative and sum to one, or at least to more than the inside shares."""
+    """Integration weights are non-negative and sum to one, or to more than the inside shares.
+
+    Importance-sampling weights needn't sum to one; weights that count people are refused.
+    """
     if (weights < 0).any():
-        raise InputError(f"Column `weights` of agents is negative in market(s) {listing(agent_markets[weights < 0].unique())}.")
+        raise InputError("Column `weights` of agents is negative in market(s) "
+                         f"{listing(agent_markets[weights < 0].unique())}. A weight is the part of "
+                         "the population that a consumer type stands for.")
     total = weights.groupby(agent_markets, observed=True).sum()
+    check_no_counts(weights, total, weights.groupby(agent_markets, observed=True).size())
     inside = shares.groupby(market_ids, sort=False, observed=True).sum()
     total = total.reindex(inside.index)
     short = inside.index[total <= inside]
@@ -95,14 +152,34 @@ def check_weights(weights, agent_markets, shares, market_ids):
                       f"{len(total)} markets. They are used as they are, as importance-sampling weights may be.", stacklevel=6)       # the line that calls Problem
 
 
+def check_no_counts(weights, total, types):
+    """Weights are not numbers of people: whole, such as one for each type, or one on average.
+
+    Parameters
+    ----------
+    weights : Series (A,)
+    total, types : Series (T,)
+        Their sum and number, by market.
+    """
+    whole = (weights % 1 == 0).all() and (total > 1).any()
+    averages_one = (abs(total - types) <= 1e-6 * types).all() and (types > 1).any()
+    if whole or averages_one:
+        what = "all 1" if (weights == 1).all() else "whole numbers" if whole else "1 on average"
+        divisor = "the number of types" if averages_one else "their sum"
+        raise InputError(f"Column `weights` of agents: they are {what} and sum to "
+                         f"{total.max():.6g} in market {total.idxmax()}, as if they counted "
+                         "people. They must be fractions of the market's population: divide them "
+                         f"by {divisor} in the market, agents['weights'] /= "
+                         "agents.groupby('market_ids')['weights'].transform('sum').")
+
+
 def check_instruments(products, instruments, endogenous, which="instruments"):
     """Names of the instrument columns: those asked for, or all `demand_instruments*` (`supply_instruments*`)."""
-    if isinstance(instruments, str):
-        instruments = [instruments]
-    if not (instruments is None or isinstance(instruments, (list, tuple, pd.Index))):
-        raise InputError(f"{which}={instruments!r} must be a list of columns of products, such as ['w0', 'w1'].")
+    example = "a list of columns of products, such as ['w0', 'w1']"
+    found = column_names(instruments, which, example)
     prefix = "demand_instruments" if which == "instruments" else which
-    found = [c for c in products.columns if str(c).startswith(prefix)] if instruments is None else list(instruments)
+    if found is None:
+        found = [name for name in products.columns if str(name).startswith(prefix)]
     for name in found:
         if name == "shares":
             raise InputError(f"{which}: `shares` can't be an instrument: shares are the outcome that the model explains. Take it out.")
@@ -112,14 +189,100 @@ def check_instruments(products, instruments, endogenous, which="instruments"):
             raise InputError(f"{which}: products has no column `{name}`. {suggestion(name, products)}")
         check_complete(products, name, products["market_ids"])
         check_numeric(products, name, "products")
-    repeated = [name for k, name in enumerate(found) if name in found[:k]]
-    if repeated:
-        raise InputError(f"{which}: `{repeated[0]}` is named twice.")
     if not found and endogenous and which == "instruments":
         raise InputError("There are no instruments: products has no column demand_instruments0, demand_instruments1, ..., and none is named by "
                          f"instruments=[...]. {listing(endogenous)} moves with price, which is correlated with xi. Add instruments, or, to "
                          "treat price as exogenous on purpose, instruments=['prices'].")
     return found
+
+
+def column_names(names, argument, what):
+    """A list of names of columns, each once; None where none are given.
+
+    Parameters
+    ----------
+    names : str, list of names, or None
+    argument : str
+        Which argument of `Problem` they are.
+    what : str
+        What the argument must be, with an example.
+    """
+    if names is None:
+        return None
+    if isinstance(names, str):
+        return [names]
+    flat = isinstance(names, np.ndarray) and names.ndim == 1
+    if not (flat or isinstance(names, (list, tuple, pd.Index))):
+        hint = " Give names, not the columns themselves." if hasattr(names, "shape") else ""
+        raise InputError(f"{argument}={shown(names)} must be {what}.{hint}")
+    names = list(names)
+    for k, name in enumerate(names):
+        if isinstance(name, (bool, np.bool_)):
+            raise InputError(f"{argument} is a mask of true and false. Give the names it picks: "
+                             "products.columns[mask].")
+        if isinstance(name, (list, dict, set, np.ndarray, pd.Series)):
+            raise InputError(f"{argument}: {shown(name)} is no name of a column. {argument} must "
+                             f"be {what}.")
+        if name in names[:k]:
+            raise InputError(f"{argument}: `{name}` is named twice.")
+    return names
+
+
+def check_new_columns(tables, products, replaced):
+    """New instruments take no name of other columns of products; names in `replaced` are free."""
+    for name in column_names(tables.columns, "with_instruments", "a table of instruments"):
+        if name not in products or name in replaced:
+            continue
+        if not np.array_equal(tables[name].to_numpy(), products[name].to_numpy()):
+            raise InputError(f"with_instruments: products has another column `{name}`, which the "
+                             "instrument of that name would overwrite. Rename the instrument: "
+                             f"table.rename(columns={{{name!r}: {f'{name} (instrument)'!r}}}).")
+
+
+def absorbed_columns(names, products):
+    """Names of the columns of fixed effects, complete and in the table."""
+    what = "a column of products or a list of them, such as 'product_ids'"
+    names = column_names(names, "absorb", what) or []
+    for name in names:
+        check_id_column(products, name, "absorb")
+    return names
+
+
+def check_id_column(products, name, argument):
+    """A complete column of ids that an argument names."""
+    if name not in products:
+        raise InputError(f"{argument}: products has no column `{name}`. "
+                         f"{suggestion(name, products)}")
+    check_complete(products, name, products["market_ids"])
+    check_ids(products[name], name, "products")
+
+
+def check_clusters(clusters, products):
+    """One column of products."""
+    if not isinstance(clusters, str):
+        name = getattr(clusters, "name", None)
+        hint = f" Give its name, clusters={name!r}." if isinstance(name, str) else ""
+        raise InputError(f"clusters={shown(clusters)} must be one column of products: the one with "
+                         f"the cluster ids.{hint}")
+    check_id_column(products, clusters, "clusters")
+
+
+def check_enough_clusters(clusters, moments, center):
+    """Efficient weights invert a covariance whose rank the clusters, less one if centred, bound.
+
+    Parameters
+    ----------
+    clusters : int array (N,)
+    moments : int
+        Of all equations.
+    center : bool
+    """
+    count = len(np.unique(clusters))
+    if count - bool(center) < moments:
+        raise InputError(f"weighting='clustered': {count} clusters don't suffice for the weights "
+                         f"of {moments} moments, whose covariance they leave singular. Take "
+                         "weighting='robust', one step, or fewer instruments; errors may be "
+                         "clustered all the same.")
 
 
 def check_not_absorbed(before, after, names, what):
@@ -160,25 +323,67 @@ def check_order_condition(instruments, linear, nonlinear):
                          f"{K + H - M}, or fix parameters at zero.")
 
 
+def check_repeated_constant(problem, X2, rows, columns, names):
+    """No free taste repeats a mean taste.
+
+    A taste variable that is the same for all types of a market, `v_t`, moves delta by `-x2_k v_t`
+    and nothing else. Where that lies in the span of linear and the fixed effects, its coefficient
+    and theirs are one parameter, as pi[prices, 1] and beta[prices] are. Lognormal coefficients are
+    exempt: there a constant is the location.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its X1 (after absorption), tastes, markets of products and agents, lognormal rows, `demean`.
+    X2 : array (N, K2)
+    rows, columns : int arrays (H,)
+        The free elements of `Gamma = [sigma, pi]`.
+    names : list of H strings
+    """
+    first = np.unique(problem.agent_markets, return_index=True)[1]           # (T,)
+    v = problem.tastes[first]                                   # (T, L + D)
+    same = abs(problem.tastes - v[problem.agent_markets]).max(0) <= 1e-12 * (1 + abs(v).max(0))
+    basis, known = problem.X1, list(problem.X1_names)
+    for k, column, name in zip(rows, columns, names):
+        if same[column] and k not in problem.lognormal.rows:
+            moved = X2[:, k] * v[problem.markets, column]       # (N,)
+            check_new_direction(problem.demean(moved), basis, known, name, np.linalg.norm(moved))
+            basis, known = np.column_stack([basis, problem.demean(moved)]), [*known, name]
+
+
+def check_new_direction(moved, basis, known, name, size):
+    """What a taste moves, net of fixed effects, is no linear combination of the basis (N, K)."""
+    scaled = basis / np.linalg.norm(basis, axis=0)
+    combination = np.linalg.lstsq(scaled, moved, rcond=None)[0]
+    if np.linalg.norm(moved - scaled @ combination) > 1e-7 * size:
+        return
+    large = abs(combination) > 1e-6 * size
+    involved = listing([f"`{other}`" for other, counts in zip(known, large) if counts])
+    why = "which the fixed effects absorb" if size else "and is zero"
+    why = f"which the coefficient of {involved} does too" if involved else why
+    raise InputError(f"{name} is not identified: its taste variable is the same for all consumer "
+                     f"types of a market, so it only shifts mean utilities, {why}. Start {name} at "
+                     f"zero, which fixes it{f', or leave out {involved}' if involved else ''}.")
+
+
 def parameter_matrix(values, rows, columns, name, lower=False):
     """sigma or pi as a float array of the right shape.
 
     Parameters
     ----------
-    values : array, or None for zeros
+    values : array, Series or DataFrame, or None for zeros
+        Series and tables that have names are put into the order of rows and columns.
     rows, columns : lists of names
         Of the characteristics, and of the nodes or demographics.
     name : str
     lower : bool
         Whether to refuse elements above the diagonal of a square matrix.
     """
-    shape, what = (len(rows), len(columns)), f"{listing(rows, 9)} by {listing(columns, 9)}"
+    shape = len(rows), len(columns)
+    what = f"{listing(rows, 9)} by {listing(columns, 9) or 'nothing'}"
     if values is None:
         return np.zeros(shape)
-    try:
-        values = np.array(values, float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be a matrix of numbers ({what}): {error}") from error
+    values = plain_numbers(in_order(values, rows, columns, name, lower), name, what)
     if lower and values.ndim == 1 and len(values) == shape[0] <= shape[1]:
         values = np.diag(values)                                # a vector means a diagonal
     if lower and values.shape == (shape[0], shape[0]) and np.isfinite(values).all() and np.triu(values, 1).any():
@@ -248,6 +453,40 @@ def leading(free, shape):
             first[row, column] = True
             seen.add(column)
     return first
+def in_order(values, rows, columns, name, lower):
+    """A Series or table in the order of rows and columns, by its labels; others as they are."""
+    if isinstance(values, (pd.Series, pd.DataFrame)):
+        values = values.reindex(same_labels(values.index, rows, f"{name}: its rows"))
+    if isinstance(values, pd.DataFrame):
+        by_row = lower and set(values.columns) == set(rows)     # sigma by characteristics twice
+        labels = same_labels(values.columns, rows if by_row else columns, f"{name}: its columns")
+        values = values.reindex(columns=labels)
+    return values
+
+
+def same_labels(labels, names, what):
+    """The names, if they are the labels in some order; the labels where they are 0, 1, 2, ..."""
+    if list(labels) == list(range(len(labels))):
+        return labels
+    if sorted(labels, key=str) != sorted(names, key=str):
+        raise InputError(f"{what} are {listing(labels, 12)}, and must be {listing(names, 12)}, in "
+                         "any order; or give an array without names.")
+    return names
+
+
+def plain_numbers(values, name, what):
+    """Real numbers as a float array."""
+    if np.ma.is_masked(values):
+        raise InputError(f"{name} has masked elements. Give numbers: zero is what is not searched.")
+    try:
+        wrong = {"b": "true and false don't say where to start; zero is what is not searched",
+                 "c": "they are complex"}
+        if np.asarray(values).dtype.kind in wrong:
+            raise TypeError(wrong[np.asarray(values).dtype.kind])
+        return np.array(values, float)
+    except (TypeError, ValueError) as error:
+        reason = "its rows differ in length" if "inhomogeneous" in str(error) else error
+        raise InputError(f"{name} must be a matrix of numbers ({what}): {reason}.") from error
 
 
 # Supply --------------------------------------------------------------------------------------------------------------------
