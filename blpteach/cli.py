@@ -108,8 +108,8 @@ def to_json(estimates):
     problem = estimates.problem
     labels = {"linear": problem.X1_names, "random": problem.X2_names, "nodes": problem.node_names,
               "demographics": problem.demographic_names, "supply": problem.X3_names}
-    names = ("objective", "converged", "evaluations", "beta", "beta_se", "sigma", "sigma_se", "pi", "pi_se",
-             "gamma", "gamma_se")
+    names = ("objective", "converged", "evaluations",
+             "beta", "beta_se", "sigma", "sigma_se", "pi", "pi_se", "gamma", "gamma_se")
     numbers = {name: _plain(getattr(estimates, name)) for name in names}
     return {"names": {axis: list(entries) for axis, entries in labels.items()}, **numbers}
 
@@ -128,19 +128,23 @@ def _parser():
     """Describe the commands."""
     parser = argparse.ArgumentParser(
         prog="blpteach", allow_abbrev=False,
-        description="BLP demand estimation in five readable steps. Without a command: blpteach lab.")
+        description="BLP demand estimation in five readable steps. "
+                    "Without a command: blpteach lab.")
     parser.add_argument("--version", action="version", version=f"blpteach {version('blpteach')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command = commands.add_parser(
         "lab", allow_abbrev=False, help="open the lessons in JupyterLab (the default)",
-        description="Make or update your copy of the lessons, never overwriting what you changed, and open it in "
-                    "JupyterLab. Every other option goes to JupyterLab, for example --no-browser or --port 8890.")
-    command.add_argument("--dir", default=DEFAULT_FOLDER, help=f"your copy (default: {DEFAULT_FOLDER})")
+        description="Make or update your copy of the lessons, never overwriting what you changed, "
+                    "and open it in JupyterLab. Every other option goes to JupyterLab, "
+                    "for example --no-browser or --port 8890.")
+    command.add_argument("--dir", default=DEFAULT_FOLDER,
+                         help=f"your copy (default: {DEFAULT_FOLDER})")
     _add_edition(command)
     command = commands.add_parser("new", allow_abbrev=False, help="only copy the lessons")
     command.add_argument("folder", metavar="DIR", help="where to; what you changed there is kept")
     _add_edition(command)
-    command = commands.add_parser("estimate", allow_abbrev=False, help="estimate an example and print the table")
+    command = commands.add_parser("estimate", allow_abbrev=False,
+                                  help="estimate an example and print the table")
     command.add_argument("example", choices=list(EXAMPLES))
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
@@ -149,8 +153,9 @@ def _parser():
 def _add_edition(command):
     """Let a command choose the edition."""
     command.add_argument("--edition", choices=EDITIONS,
-                         help="student: exercises without solutions (the default for a new copy); lecture: for live coding, the functions "
-                              "that a lesson builds are blank; solutions: everything")
+                         help="student: exercises without solutions (the default for a new copy); "
+                              "lecture: for live coding, the functions that a lesson builds "
+                              "are blank; solutions: everything")
 
 
 _COMMANDS = {"lab": lab, "new": new, "estimate": estimate}

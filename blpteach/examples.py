@@ -48,28 +48,46 @@ def autos():
     arguments : dict
     """
     products, _ = load_autos()
-    problem = Problem(products, linear="1 + hpwt + air + mpd + space + prices", clusters="clustering_ids")
+    problem = Problem(products, linear="1 + hpwt + air + mpd + space + prices",
+                      clusters="clustering_ids")
     return problem, {"steps": 2}
 
 
 def supply():
-    """The automobiles with random coefficients, price over income and a supply side: two-step, with efficient weights from the start.
+    """The automobiles with random coefficients, price over income and a supply side: two-step.
 
-    The specification and its starting values are those of PyBLP's tutorial on Berry, Levinsohn and Pakes (1995).
+    Weights are efficient from the start. The specification and its starting values are those
+    of PyBLP's tutorial on Berry, Levinsohn and Pakes (1995).
 
     Returns
     -------
     problem : blpteach.Problem
     arguments : dict
     """
-    problem = Problem(*load_autos(), linear="1 + hpwt + air + mpd + space", random="1 + prices + hpwt + air + mpd + space",
-                      demographics="0 + I(1 / income)", supply="1 + log(hpwt) + air + log(mpg) + log(space) + trend",
-                      log_costs=True, cost_bounds=(0.001, None), clusters="clustering_ids")
-    return problem, automobile_parameters(3.612, 4.628, 1.818, 1.050, 2.056, -43.501) | {"steps": 2, "initial_update": True}
+    problem = Problem(*load_autos(), clusters="clustering_ids",
+                      linear="1 + hpwt + air + mpd + space",
+                      random="1 + prices + hpwt + air + mpd + space",
+                      demographics="0 + I(1 / income)",
+                      supply="1 + log(hpwt) + air + log(mpg) + log(space) + trend",
+                      log_costs=True, cost_bounds=(0.001, None))
+    start = automobile_parameters(3.612, 4.628, 1.818, 1.050, 2.056, -43.501)
+    return problem, start | {"steps": 2, "initial_update": True}
 
 
 def automobile_parameters(constant, hpwt, air, mpd, space, price_over_income):
-    """sigma (6, 5) and pi (6, 1) of `supply` from their six numbers: price has income in the place of a node.
+    """sigma (6, 5) and pi (6, 1) of `supply` from their six numbers.
+
+    Parameters
+    ----------
+    constant, hpwt, air, mpd, space : float
+        Standard deviations of the tastes.
+    price_over_income : float
+        The coefficient of price divided by income: price has income in the place of a node.
+
+    Returns
+    -------
+    dict
+        Arguments `sigma` and `pi` of `estimate` and `evaluate`.
 
     Examples
     --------
@@ -77,11 +95,13 @@ def automobile_parameters(constant, hpwt, air, mpd, space, price_over_income):
     array([  0.   , -44.843])
     """
     sigma, pi = np.zeros((6, 5)), np.zeros((6, 1))
-    sigma[[0, 2, 3, 4, 5], range(5)], pi[1] = (constant, hpwt, air, mpd, space), price_over_income
+    sigma[[0, 2, 3, 4, 5], range(5)] = constant, hpwt, air, mpd, space
+    pi[1] = price_over_income
     return {"sigma": sigma, "pi": pi}
 
 
-AUTOMOBILE_OPTIMUM = (2.02535, 6.10035, 3.95553, 0.253511, 1.90847, -44.8430)         # where the search of `supply` ends, for who can't wait
+# Where the search of `supply` ends, for who can't wait.
+AUTOMOBILE_OPTIMUM = (2.02535, 6.10035, 3.95553, 0.253511, 1.90847, -44.8430)
 
 
 def simulated():

@@ -17,7 +17,7 @@ from .tables.columns import plain
 from .errors import InputError, listing
 from .equations import Equations
 from .estimates import Estimates
-from .tables.formula import design
+from .tables.formula import design, mentions
 from .gmm import KINDS, absorb_effects
 from .lognormal import Lognormal
 from .outer_loop import gauss_newton, gauss_newton_while_quick, gmm_steps, minimize_by, quasi_newton, solve_delta, stay
@@ -460,7 +460,7 @@ class Problem:
         elsewhere = ["market_ids", "firm_ids", "prices", *sum(excluded.values(), [])]
         formulas = [str(self.arguments[n]) for n in ("linear", "random", "supply", "clusters")]
         return [name for name in replaced if name not in elsewhere
-                and not any(check.mentions(formula, name) for formula in formulas)]
+                and not any(mentions(formula, name) for formula in formulas)]
 
     def kind_of_errors(self, kind, argument):
         """The kind asked for, or by default clustered where the problem has clusters, else robust."""

@@ -1,13 +1,15 @@
-"""Build the lessons: run ``lessons/source/NN_name.py`` and keep the result as ``lessons/NN_name.ipynb``.
+"""Build the lessons: run ``lessons/source/NN_name.py``, keep it as ``lessons/NN_name.ipynb``.
 
     python lessons/build.py            all lessons, the page of notation and the contents
     python lessons/build.py 02 04      those whose names begin so
     python lessons/build.py --check    run nothing; say where notebook and source differ
 
-A source is a Python file in jupytext's percent format. A cell's tags, and the minutes and the question for the room at a
-section's head, stand in its first line, ``# %% tags=["solution"]``, ``# %% [markdown] minutes=5 ask="Why?"``;
-`blpteach/course/editions.py` says what they mean. Links to the neighbours are added here. What is kept of a run is normalised, so that building twice gives the same
-files: cell ids come from the sources, and no timings, widget states or addresses in memory remain.
+A source is a Python file in jupytext's percent format. A cell's tags, and the minutes and the
+question for the room at a section's head, stand in its first line, ``# %% tags=["solution"]``,
+``# %% [markdown] minutes=5 ask="Why?"``; `blpteach/course/editions.py` says what they mean.
+Links to the neighbours are added here. What is kept of a run is normalised, so that building
+twice gives the same files: cell ids come from the sources, and no timings, widget states or
+addresses in memory remain.
 """
 
 import argparse
@@ -41,13 +43,16 @@ class BuildError(Exception):
 
 def main(argv=None):
     """Build or check the lessons that are named; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="beginnings of lesson names; by default all")
-    parser.add_argument("--check", action="store_true", help="compare notebooks with sources, running nothing")
+    parser.add_argument("--check", action="store_true",
+                        help="compare notebooks with sources, running nothing")
     options = parser.parse_args(argv)
     try:
         sources = find_sources(options.names)
-        problems = [line for source in sources for line in (check if options.check else build)(source)]
+        treat = check if options.check else build
+        problems = [line for source in sources for line in treat(source)]
         problems += [] if options.names else pages(options.check)
     except BuildError as error:
         problems = [str(error)]
@@ -77,17 +82,20 @@ def build(source):
     normalise(notebook, source.stem)
     text = nbformat.writes(notebook)
     if len(text) > LARGEST:
-        raise BuildError(f"{source.stem}: {len(text) / 1e6:.1f} MB; at most {LARGEST / 1e6} are kept. "
-                         "Draw fewer or smaller figures")
+        raise BuildError(f"{source.stem}: {len(text) / 1e6:.1f} MB; "
+                         f"at most {LARGEST / 1e6} are kept. Draw fewer or smaller figures")
     notebook_path(source).write_text(text + "\n", encoding="utf-8")
-    print(f"{source.stem}: {len(notebook.cells)} cells, {len(text) / 1e3:.0f} kB, {time.perf_counter() - start:.1f} s")
+    print(f"{source.stem}: {len(notebook.cells)} cells, {len(text) / 1e3:.0f} kB, "
+          f"{time.perf_counter() - start:.1f} s")
     return []
 
 
 def pages(only_check=False):
-    """Make what is not run: the page of notation, and the table of contents in README.md; or say whether they are as they should be."""
-    wanted = {LESSONS / "notation.ipynb": nbformat.writes(notation_page()) + "\n", LESSONS / "README.md": with_contents()}
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    """Make or check what is not run: the page of notation, and the contents in README.md."""
+    wanted = {LESSONS / "notation.ipynb": nbformat.writes(notation_page()) + "\n",
+              LESSONS / "README.md": with_contents()}
+    stale = [path for path, text in wanted.items()
+             if not path.exists() or path.read_text(encoding="utf-8") != text]
     if only_check:
         return [f"{path.name}: not what lessons/build.py makes" for path in stale]
     for path in stale:
@@ -97,10 +105,14 @@ def pages(only_check=False):
 
 def notation_page():
     """The tables of notation and of words, as a notebook of prose."""
-    texts = ["# Notation and glossary\n\nOne symbol, one name, one shape. Leading dots stand for a market axis, which may be absent: "
-             "a function that takes (..., J) serves one market and a stack of markets.\n\n" + navigation(None),
-             "## Notation\n\n" + blpteach.notation()._repr_markdown_(), "## Glossary\n\n" + blpteach.glossary()._repr_markdown_()]
-    cells = [nbformat.v4.new_markdown_cell(text, id=f"notation-{number}") for number, text in enumerate(texts)]
+    texts = ["# Notation and glossary\n\nOne symbol, one name, one shape. "
+             "Leading dots stand for a market axis, which may be absent: "
+             "a function that takes (..., J) serves one market and a stack of markets.\n\n"
+             + navigation(None),
+             "## Notation\n\n" + blpteach.notation()._repr_markdown_(),
+             "## Glossary\n\n" + blpteach.glossary()._repr_markdown_()]
+    cells = [nbformat.v4.new_markdown_cell(text, id=f"notation-{number}")
+             for number, text in enumerate(texts)]
     return nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
 
 
@@ -113,29 +125,36 @@ def with_contents():
 
 def contents_table():
     """A row for each lesson: link, question, minutes to read, minutes in a lecture, exercises."""
-    rows = ["| lesson | the question | minutes alone | in a lecture | exercises |", "|---|---|---|---|---|"]
+    rows = ["| lesson | the question | minutes alone | in a lecture | exercises |",
+            "|---|---|---|---|---|"]
+    exercise = re.compile(r"^### Exercise [\d.]+ · (\d+) minutes", flags=re.MULTILINE)
     for source in find_sources():
-        notebook = read_source(source)
-        title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+        cells = read_source(source).cells
+        title = cells[0].source.splitlines()[0].removeprefix("# ")
         number, question = title.split(". ", 1)
-        alone = re.search(r"(\d+) minutes", notebook.cells[0].source).group(1)
-        lecture = sum(cell.metadata.get("minutes", 0) for cell in notebook.cells)
-        tasks = re.findall(r"^### Exercise [\d.]+ · (\d+) minutes", "\n".join(cell.source for cell in notebook.cells), flags=re.MULTILINE)
-        rows.append(f"| [{number}]({source.stem}.ipynb) | {question} | {alone} | {lecture or ''} | {len(tasks)}, {sum(map(int, tasks))} minutes |")
+        alone = re.search(r"(\d+) minutes", cells[0].source).group(1)
+        lecture = sum(cell.metadata.get("minutes", 0) for cell in cells)
+        tasks = exercise.findall("\n".join(cell.source for cell in cells))
+        rows.append(f"| [{number}]({source.stem}.ipynb) | {question} | {alone} | {lecture or ''} | "
+                    f"{len(tasks)}, {sum(map(int, tasks))} minutes |")
     return "\n".join(rows)
 
 
 def navigation(source):
     """Links to the lessons before and after, to the contents and to the notation."""
-    stems = [path.stem for path in sorted((LESSONS / "source").glob("[0-9][0-9]_*.py"))]
-    here = stems.index(source.stem) if source in [LESSONS / "source" / f"{stem}.py" for stem in stems] else None
-    before = [f"[← {stems[here - 1][:2]}]({stems[here - 1]}.ipynb)"] if here else []
-    after = [f"[{stems[here + 1][:2]} →]({stems[here + 1]}.ipynb)"] if here is not None and here + 1 < len(stems) else []
-    return " · ".join([*before, "[contents](README.md)", *(["[notation](notation.ipynb)"] if source else []), *after])
+    sources, links = find_sources(), ["[contents](README.md)"]
+    if source:
+        links += ["[notation](notation.ipynb)"]
+    if source in sources:
+        here = sources.index(source)
+        before, after = sources[:here][-1:], sources[here + 1:][:1]
+        links = [*(f"[← {path.stem[:2]}]({path.stem}.ipynb)" for path in before), *links,
+                 *(f"[{path.stem[:2]} →]({path.stem}.ipynb)" for path in after)]
+    return " · ".join(links)
 
 
 def check(source):
-    """Say where a notebook differs from its source in code, prose or tags; an empty list if nowhere."""
+    """List where a notebook differs from its source in code, prose or tags."""
     notebook = notebook_path(source)
     if not notebook.exists():
         return [f"{source.stem}: not built yet"]
@@ -143,7 +162,8 @@ def check(source):
     differences = [f"{source.stem}: cell {number} differs from the source"
                    for number, (left, right) in enumerate(zip(written, kept), 1) if left != right]
     if len(written) != len(kept):
-        differences.append(f"{source.stem}: {len(kept)} cells in the notebook, {len(written)} in the source")
+        differences.append(f"{source.stem}: {len(kept)} cells in the notebook, "
+                           f"{len(written)} in the source")
     return differences
 
 
@@ -153,16 +173,18 @@ def contents(notebook):
 
 
 def read_source(source):
-    """Read a source in percent format as a notebook without outputs, cells named by their content."""
+    """Read a source in percent format as a notebook without outputs; content names the cells."""
     notebook = jupytext.read(source, fmt="py:percent")
     seen = {}
     for cell in notebook.cells:
-        digest = hashlib.sha256(f"{source.stem}\n{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        content = f"{source.stem}\n{cell.cell_type}\n{cell.source}"
+        digest = hashlib.sha256(content.encode()).hexdigest()[:12]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         cell.metadata = {key: cell.metadata[key] for key in KEPT if cell.metadata.get(key)}
     for place, name in ((1, "top"), (len(notebook.cells) + 1, "end")):
-        links = nbformat.v4.new_markdown_cell(navigation(source), id=f"navigation-{name}", metadata={"tags": ["navigation"]})
+        links = nbformat.v4.new_markdown_cell(navigation(source), id=f"navigation-{name}",
+                                              metadata={"tags": ["navigation"]})
         notebook.cells.insert(place, links)
     notebook.metadata = METADATA
     notebook.nbformat, notebook.nbformat_minor = 4, 5
@@ -171,14 +193,16 @@ def read_source(source):
 
 def execute(notebook, name):
     """Run all cells in a fresh kernel of this environment, in the folder of the lessons."""
-    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", record_timing=False,
-                            store_widget_state=False, resources={"metadata": {"path": str(LESSONS)}})
+    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3",
+                            record_timing=False, store_widget_state=False,
+                            resources={"metadata": {"path": str(LESSONS)}})
     try:
         client.execute()
     except CellExecutionError as error:
         raise BuildError(f"{name}: {failed_cell(notebook)}\n{error}") from error
     except TimeoutError as error:
-        raise BuildError(f"{name}: {failed_cell(notebook)} ran for more than {CELL_TIMEOUT} s") from error
+        raise BuildError(f"{name}: {failed_cell(notebook)} ran for more than "
+                         f"{CELL_TIMEOUT} s") from error
 
 
 def failed_cell(notebook):
@@ -235,9 +259,12 @@ def merge_streams(outputs):
 def machine_path(outputs):
     """Find an absolute path of the building machine in the text of outputs, or None."""
     texts = [output.get("text", "") for output in outputs]
-    texts += [text for output in outputs for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
-    here = "|".join(re.escape(str(place)) for place in (LESSONS.parent, Path.home(), Path(sys.prefix)))
-    match = re.search(rf"({here}|(?<![\w.:/])/(?:home|tmp|Users|usr|opt|var)/)\S*", "\n".join(texts))
+    texts += [text for output in outputs for kind, text in output.get("data", {}).items()
+              if kind.startswith("text/")]
+    places = (LESSONS.parent, Path.home(), Path(sys.prefix))
+    here = "|".join(re.escape(str(place)) for place in places)
+    machine = rf"({here}|(?<![\w.:/])/(?:home|tmp|Users|usr|opt|var)/)\S*"
+    match = re.search(machine, "\n".join(texts))
     return match.group() if match else None
 
 

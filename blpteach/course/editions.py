@@ -1,11 +1,13 @@
 """One lesson, three editions: for the student, for a lecture, and with everything.
 
-A shipped lesson is the solutions edition. Its cells say by their tags and metadata what the others make of them:
+A shipped lesson is the solutions edition. Its cells say by their tags and metadata what
+the others make of them:
 
 - tag `solution`: solves an exercise; in the solutions edition only;
-- tag `build`: defines functions that the lesson builds; their bodies are blank in the lecture edition;
+- tag `build`: defines functions that the lesson builds; blank in the lecture edition;
 - tag `parameters`: the settings of a section;
-- metadata `minutes` and `ask`, at the head of a section: how long it takes in a lecture, and a question for the room.
+- metadata `minutes` and `ask`, at the head of a section: how long it takes in a lecture,
+  and a question for the room.
 """
 import ast
 import copy
@@ -16,7 +18,7 @@ from ..errors import counted
 from .notebooks import defined
 
 EDITIONS = ("student", "lecture", "solutions")
-HIDDEN = {"jupyter": {"source_hidden": True}}                   # collapsed in JupyterLab; one keystroke runs it all the same
+HIDDEN = {"jupyter": {"source_hidden": True}}   # collapsed in JupyterLab; one keystroke runs it
 STYLE = "import blpteach\n\nblpteach.lecture_style()"
 
 
@@ -34,7 +36,8 @@ def make_edition(notebook, edition, lesson):
     Returns
     -------
     dict
-        A new notebook. Those for the student and the lecture have no outputs: what comes out is to be predicted first.
+        A new notebook. Those for the student and the lecture have no outputs:
+        what comes out is to be predicted first.
     """
     notebook = copy.deepcopy(notebook)
     if edition == "solutions":
@@ -45,7 +48,7 @@ def make_edition(notebook, edition, lesson):
 
 
 def for_lecture(cells, lesson):
-    """Blank what is built, with a catch-up cell after it; a collapsed note at the head of each section; no assertions.
+    """Blank what is built, add catch-up cells and collapsed notes, leave assertions out.
 
     Parameters
     ----------
@@ -61,10 +64,13 @@ def for_lecture(cells, lesson):
         note = section_note(cell)
         if note:
             heading, _, rest = text(cell).partition("\n")
-            made += [new_cell(cell, "heading", "markdown", heading), new_cell(cell, "note", "markdown", note, HIDDEN)]
+            made += [new_cell(cell, "heading", "markdown", heading),
+                     new_cell(cell, "note", "markdown", note, HIDDEN)]
             made += [{**cell, "source": rest.strip("\n")}] if rest.strip() else []
         elif "build" in tags(cell):
-            made += [{**cell, "source": blank(text(cell))}, new_cell(cell, "catch-up", "code", catch_up(text(cell), lesson), HIDDEN)]
+            finished = catch_up(text(cell), lesson)
+            made += [{**cell, "source": blank(text(cell))},
+                     new_cell(cell, "catch-up", "code", finished, HIDDEN)]
         elif cell["cell_type"] == "code":
             source = without_assertions(text(cell))
             made += [{**cell, "source": source}] if source else []
@@ -77,7 +83,7 @@ def for_lecture(cells, lesson):
 
 
 def blank(source):
-    """Empty the bodies of the functions that a cell defines; signature, docstring and a shape hint stay.
+    """Empty the functions that a cell defines; signature, docstring and a shape hint stay.
 
     Parameters
     ----------
@@ -87,8 +93,8 @@ def blank(source):
     -------
     str
     """
-    lines = source.splitlines()
-    for node in reversed([node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]):
+    lines, statements = source.splitlines(), ast.parse(source).body
+    for node in reversed([node for node in statements if isinstance(node, ast.FunctionDef)]):
         first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
         body = lines[first.lineno - 1:node.end_lineno]
         lines[first.lineno - 1:node.end_lineno] = [f"    ...{shape_hint(body)}"]
@@ -112,7 +118,7 @@ def shape_hint(body):
 
 
 def catch_up(source, lesson):
-    """The line that brings the finished functions: from the library where it has them under this name, else from the lesson.
+    """The line that brings the finished functions, from the library or else from the lesson.
 
     Parameters
     ----------
@@ -126,12 +132,13 @@ def catch_up(source, lesson):
     names = defined(source)
     public = [name for name in names if hasattr(blpteach, name)]
     lines = [f"from blpteach import {', '.join(public)}"] if public else []
-    lines += [f"{name} = blpteach.finished(\"{lesson}\", \"{name}\")" for name in names if name not in public]
+    lines += [f"{name} = blpteach.finished(\"{lesson}\", \"{name}\")"
+              for name in names if name not in public]
     return "\n".join(lines)
 
 
 def section_note(cell):
-    """What a lecturer wants to know at the head of a section: its minutes, and a question for the room.
+    """What a lecturer wants to know of a section: its minutes, and a question for the room.
 
     Parameters
     ----------
@@ -145,7 +152,8 @@ def section_note(cell):
     if "minutes" not in metadata:
         return None
     ask = f"Ask the room: {metadata['ask']}" if metadata.get("ask") else "No question here."
-    return f"<details><summary>{counted(metadata['minutes'], 'minute')}</summary>\n\n{ask}\n\n</details>"
+    minutes = counted(metadata["minutes"], "minute")
+    return f"<details><summary>{minutes}</summary>\n\n{ask}\n\n</details>"
 
 
 def without_assertions(source):
@@ -160,8 +168,8 @@ def without_assertions(source):
     str
     """
     lines, tree = source.splitlines(), ast.parse(source)
-    bodies = [body for node in ast.walk(tree) for body in (getattr(node, "body", []), getattr(node, "orelse", [])) if isinstance(body, list)]
-    for body in bodies:
+    bodies = [getattr(node, branch, []) for node in ast.walk(tree) for branch in ("body", "orelse")]
+    for body in [body for body in bodies if isinstance(body, list)]:
         asserts = [node for node in body if isinstance(node, ast.Assert)]
         for node in asserts:
             lines[node.lineno - 1:node.end_lineno] = [None] * (node.end_lineno - node.lineno + 1)
@@ -185,7 +193,8 @@ def new_cell(beside, kind, cell_type, source, metadata=None):
     -------
     dict
     """
-    cell = {"cell_type": cell_type, "id": f"{beside['id']}-{kind}", "metadata": {"tags": [kind], **(metadata or {})}, "source": source}
+    cell = {"cell_type": cell_type, "id": f"{beside['id']}-{kind}",
+            "metadata": {"tags": [kind], **(metadata or {})}, "source": source}
     return {**cell, "outputs": [], "execution_count": None} if cell_type == "code" else cell
 
 

@@ -4,25 +4,26 @@ import pandas as pd
 
 
 class LectureStyle:
-    """What `lecture_style` returns: shown by a notebook, it sets the sizes of the page's own type."""
+    """What `lecture_style` returns: shown by a notebook, it sets the sizes of the page's type."""
 
     def __init__(self, zoom, digits):
         self.zoom, self.digits = zoom, digits
 
     def _repr_html_(self):
-        sizes = {"--jp-code-font-size": 13, "--jp-content-font-size1": 14, "--jp-widgets-font-size": 13}
-        rules = "".join(f"{name}:{size * self.zoom:.0f}px;" for name, size in sizes.items())
+        sizes = {"code-font-size": 13, "content-font-size1": 14, "widgets-font-size": 13}
+        rules = "".join(f"--jp-{name}:{size * self.zoom:.0f}px;" for name, size in sizes.items())
         return f"<style>:root{{{rules}}}</style>{self}"
 
     def __repr__(self):
-        return f"Lecture style: type and pictures {self.zoom:g} times as large, {self.digits} digits"
+        return (f"Lecture style: type and pictures {self.zoom:g} times as large, "
+                f"{self.digits} digits")
 
 
 def lecture_style(zoom=1.25, digits=3):
     """Set type, pictures and number formats for a projector, for this notebook from here on.
 
-    Pictures keep their size on the page; their type and lines grow. So do the type of JupyterLab's cells, and of pictures that you
-    draw yourself with matplotlib.
+    Pictures keep their size on the page; their type and lines grow.
+    So do the type of JupyterLab's cells, and of pictures that you draw yourself with matplotlib.
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ def lecture_style(zoom=1.25, digits=3):
     from ..plots import style
 
     style.set_zoom(zoom)
-    matplotlib.rcParams.update({**style.STYLE, "font.size": zoom * style.STYLE["font.size"], "axes.titlesize": zoom * style.STYLE["axes.titlesize"]})
+    larger = {name: zoom * style.STYLE[name] for name in ("font.size", "axes.titlesize")}
+    matplotlib.rcParams.update({**style.STYLE, **larger})
     pd.set_option("display.precision", digits)
     np.set_printoptions(precision=digits, suppress=True)
     return LectureStyle(zoom, digits)

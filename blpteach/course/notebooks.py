@@ -1,4 +1,4 @@
-"""What the shipped notebooks can lend to the one that is open: stored outputs and finished functions."""
+"""What the shipped notebooks lend to the one that is open: stored outputs, finished functions."""
 import ast
 import json
 from functools import cache
@@ -29,9 +29,10 @@ def lesson_cells(lesson):
 
 
 def stored_output():
-    """Show what the cell that calls this printed when the lesson was made: for cells that need PyBLP where it is not installed.
+    """Show what the cell that calls this printed when the lesson was made.
 
-    The cell is found by its text in the shipped lessons. One that was changed has no stored output, and a line says so.
+    For cells that need PyBLP where it is not installed. The cell is found by its text
+    in the shipped lessons. One that was changed has no stored output, and a line says so.
 
     Raises
     ------
@@ -50,10 +51,13 @@ def stored_output():
     from IPython.display import publish_display_data
 
     source = notebook_names("stored_output")["In"][-1].strip()
-    cells = [cell for path in sorted(shipped("lessons").glob("[0-9][0-9]_*.ipynb")) for cell in lesson_cells(path.name[:2])]
-    outputs = [cell["outputs"] for cell in cells if cell["cell_type"] == "code" and cell["source"].strip() == source]
+    paths = sorted(shipped("lessons").glob("[0-9][0-9]_*.ipynb"))
+    cells = [cell for path in paths for cell in lesson_cells(path.name[:2])]
+    outputs = [cell["outputs"] for cell in cells
+               if cell["cell_type"] == "code" and cell["source"].strip() == source]
     if not outputs:
-        print("PyBLP is not installed here, and this cell was changed, so that there is no stored output. To run it: pip install pyblp")
+        print("PyBLP is not installed here, and this cell was changed, "
+              "so that there is no stored output. To run it: pip install pyblp")
         return
     if outputs[0]:
         print("(stored output; to run this cell: pip install pyblp)")
@@ -61,11 +65,12 @@ def stored_output():
         if output["output_type"] == "stream":
             print("".join(output["text"]), end="")
         elif "data" in output:
-            publish_display_data({kind: "".join(content) if isinstance(content, list) else content for kind, content in output["data"].items()})
+            publish_display_data({kind: "".join(content) if isinstance(content, list) else content
+                                  for kind, content in output["data"].items()})
 
 
 def finished(lesson, name):
-    """The finished version of a function that a lesson builds, made in the notebook that asks for it.
+    """The finished version of a function that a lesson builds, made in the notebook that asks.
 
     Such a function may use what the notebook has defined before, as the one on the page does.
 

@@ -1,8 +1,8 @@
 """The reader's own copy of the lessons, which is brought up to date but never overwritten.
 
-Whether a reader has changed a notebook is told by the sources of its cells: running one rewrites its
-outputs, metadata and bytes, not its sources. A hidden manifest in the folder remembers a hash of the
-sources as they were when each lesson was copied.
+Whether a reader has changed a notebook is told by the sources of its cells:
+running one rewrites its outputs, metadata and bytes, not its sources. A hidden manifest
+in the folder remembers a hash of the sources as they were when each lesson was copied.
 """
 
 import hashlib
@@ -145,7 +145,7 @@ def decide(copy, content, copied_hash):
 
 
 def hash_sources(text):
-    """Hash the types and sources of a notebook's cells, and nothing else; of another file, its text.
+    """Hash the types and sources of a notebook's cells alone; of another file, its text.
 
     Parameters
     ----------
@@ -156,7 +156,8 @@ def hash_sources(text):
     str
     """
     try:
-        sources = [[cell["cell_type"], "".join(cell["source"])] for cell in json.loads(text)["cells"]]
+        cells = json.loads(text)["cells"]
+        sources = [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
     except (ValueError, KeyError, TypeError):
         sources = text
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
@@ -168,19 +169,20 @@ def _target(folder):
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file: name a folder for the lessons")
     if folder == shipped("lessons").resolve():
-        raise FileExistsError(f"{folder} holds the shipped lessons themselves: name another folder for your copy")
+        raise FileExistsError(f"{folder} holds the shipped lessons themselves: "
+                              "name another folder for your copy")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _read_manifest(folder):
-    """Read the edition and the hashes; without a readable manifest, every file that differs counts as the reader's."""
+    """The edition and the hashes; without a readable manifest every other file is the reader's."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None, {}
     if not isinstance(manifest, dict):
         return None, {}
-    hashes = manifest.get("copied", manifest)                   # a copy made before there were editions has hashes alone
+    hashes = manifest.get("copied", manifest)   # copies older than the editions have hashes alone
     edition = manifest.get("edition")
     return edition if edition in EDITIONS else None, hashes if isinstance(hashes, dict) else {}

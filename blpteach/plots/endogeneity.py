@@ -1,22 +1,17 @@
-"""Pictures of lesson 03: why price is endogenous, what moments say, units of instruments, and estimators over many samples."""
+"""Pictures of lesson 03: endogenous prices, moments, units of instruments, and many samples."""
 import numpy as np
 import pandas as pd
 
 from ..gmm import concentrate, iv_gmm, weighting_2sls
-from .style import HIGHLIGHT, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
+from .style import HIGHLIGHT, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture, keep
 
 LABELS = {"least_squares": "least squares", "instruments": "instruments", "truth": "truth"}
 COLOURS = {"least_squares": HIGHLIGHT, "instruments": PRODUCT, "truth": TRUTH}
 STYLES = {"least_squares": "--", "instruments": "-", "truth": ":"}
 
 
-def keep(old, given):
-    """Values after an update: those given replace the old ones."""
-    return {**old, **{name: value for name, value in given.items() if value is not None}}
-
-
 class PriceAndQuality(Picture):
-    """Price against unobserved quality on the left, against mean utility with lines of demand on the right.
+    """Price against unobserved quality, and against mean utility with lines of demand.
 
     Parameters
     ----------
@@ -41,23 +36,26 @@ class PriceAndQuality(Picture):
         self.left.plot(ends, slope * ends, color=HIGHLIGHT, label=f"slope {slope:+.2f}")
         self.left.legend(loc="upper left")
         self.left.set_title("Do firms charge more for what is better?")
-        self.lines = {name: self.right.plot([], [], STYLES[name], color=COLOURS[name])[0] for name in LABELS}
+        self.lines = {name: self.right.plot([], [], STYLES[name], color=COLOURS[name])[0]
+                      for name in LABELS}
 
     def update(self, least_squares=None, instruments=None, truth=None):
-        """Slopes of demand, in utils per unit of price; a line that was never given stays hidden."""
-        self.values = keep(self.values, {"least_squares": least_squares, "instruments": instruments, "truth": truth})
+        """Slopes of demand, in utils per unit of price; a line that was never given is hidden."""
+        self.values = keep(self.values, least_squares=least_squares, instruments=instruments,
+                           truth=truth)
         ends = np.array([self.price.min(), self.price.max()])
         for name, slope in self.values.items():
             self.lines[name].set_data(ends, slope * ends)
             self.lines[name].set_label(f"{LABELS[name]}: {slope:.2f}")
         if self.values:
             self.right.legend(loc="lower left", frameon=True, framealpha=0.85, edgecolor="none")
-        question = "Do instruments find the slope?" if "instruments" in self.values else "How steep does demand look?"
+        found = "instruments" in self.values
+        question = "Do instruments find the slope?" if found else "How steep does demand look?"
         self.right.set_title(question, loc="left")
 
 
 class Inelastic(Picture):
-    """Own elasticities in the logit, one row for each price coefficient, with the inelastic products counted.
+    """Own elasticities in the logit by price coefficient, with the inelastic products counted.
 
     Parameters
     ----------
@@ -67,7 +65,7 @@ class Inelastic(Picture):
     """
 
     def __init__(self, prices, shares, **values):
-        self.reach, self.rows = prices * (1 - shares), list(values)     # elasticity per unit of beta_price
+        self.reach, self.rows = prices * (1 - shares), list(values)     # elasticity / beta_price
         self.edges = np.linspace(-5, 0, 51)
         self.values = values
         self.size = (10.5, 1.2 + 1.9 * len(values))
@@ -77,8 +75,10 @@ class Inelastic(Picture):
         """A histogram for each row: blue elastic, vermilion inelastic."""
         all_axes = figure.subplots(len(self.rows), 1, sharex=True, squeeze=False)[:, 0]
         self.axes = dict(zip(self.rows, all_axes))
-        centres, colours = (self.edges[1:] + self.edges[:-1]) / 2, [PRODUCT] * 40 + [HIGHLIGHT] * 10
-        self.bars = {name: axes.bar(centres, 0 * centres, 0.1, color=colours) for name, axes in self.axes.items()}
+        centres = (self.edges[1:] + self.edges[:-1]) / 2
+        colours = [PRODUCT] * 40 + [HIGHLIGHT] * 10
+        self.bars = {name: axes.bar(centres, 0 * centres, 0.1, color=colours)
+                     for name, axes in self.axes.items()}
         self.texts = {}
         for name, axes in self.axes.items():
             axes.axvline(-1, color=TRUTH, ls=":")
@@ -90,17 +90,19 @@ class Inelastic(Picture):
     def update(self, least_squares=None, instruments=None):
         """Price coefficients, in utils per thousand dollars."""
         given = {"least_squares": least_squares, "instruments": instruments}
-        self.values = keep(self.values, {name: given[name] for name in self.rows})
-        self.inelastic = {name: int((beta_price * self.reach > -1).sum()) for name, beta_price in self.values.items()}
+        self.values = keep(self.values, **{name: given[name] for name in self.rows})
+        self.inelastic = {name: int((beta_price * self.reach > -1).sum())
+                          for name, beta_price in self.values.items()}
         for name, beta_price in self.values.items():
             counts = np.histogram(np.clip(beta_price * self.reach, -4.99, -0.001), self.edges)[0]
             for bar, count in zip(self.bars[name], counts):
                 bar.set_height(count)
-            self.texts[name].set_text(f"{LABELS[name]}: {beta_price:.4f}\n{self.inelastic[name]} of {len(self.reach)} inelastic")
+            self.texts[name].set_text(f"{LABELS[name]}: {beta_price:.4f}\n"
+                                      f"{self.inelastic[name]} of {len(self.reach)} inelastic")
 
 
 class Profile(Picture):
-    """The objective as a function of the price coefficient, other tastes concentrated out, for several sets of instruments.
+    """The objective in the price coefficient, other tastes concentrated out, by instruments.
 
     Parameters
     ----------
@@ -137,10 +139,12 @@ class Profile(Picture):
         self.axes = figure.subplots()
         for name, colour, style in zip(self.curves, (PRODUCT, SECOND, THIRD), ("-", "--", "-.")):
             best = self.minimum(name)
-            self.axes.plot(self.grid, self.objective(name, self.grid), style, color=colour, label=f"{name}: lowest at {best:.4f}")
+            self.axes.plot(self.grid, self.objective(name, self.grid), style, color=colour,
+                           label=f"{name}: lowest at {best:.4f}")
             self.axes.plot(best, self.objective(name, best), "o", color=colour, ms=9)
         self.line = self.axes.axvline(0, color=HIGHLIGHT, ls=":")
-        self.axes.set(xlabel="price coefficient (utils per 1000 dollars)", ylabel="objective q", xlim=(-0.3, 0), ylim=(0, 850))
+        self.axes.set(xlabel="price coefficient (utils per 1000 dollars)", xlim=(-0.3, 0),
+                      ylabel="objective q", ylim=(0, 850))
         self.axes.set_title("Which price coefficient do the instruments want? Each set another")
 
     def update(self, beta_price=None):
@@ -152,7 +156,7 @@ class Profile(Picture):
 
 
 class Units(Picture):
-    """The estimated price coefficient as one instrument is measured in other units, by two weighting matrices.
+    """The estimated price coefficient as one instrument changes its units, by two weightings.
 
     Parameters
     ----------
@@ -173,8 +177,10 @@ class Units(Picture):
     def draw(self, figure):
         """Two lines on a logarithmic axis."""
         self.axes = figure.subplots()
-        self.lines = {"identity": self.axes.semilogx(self.factors, 0 * self.factors, "o--", color=HIGHLIGHT, ms=4, label="W = identity")[0],
-                      "2sls": self.axes.semilogx(self.factors, 0 * self.factors, "s-", color=PRODUCT, ms=4, label="W = (Z'Z/N)⁻¹")[0]}
+        x = self.factors
+        identity, = self.axes.semilogx(x, 0 * x, "o--", color=HIGHLIGHT, ms=4, label="W = identity")
+        scaled, = self.axes.semilogx(x, 0 * x, "s-", color=PRODUCT, ms=4, label="W = (Z'Z/N)⁻¹")
+        self.lines = {"identity": identity, "2sls": scaled}
         self.axes.axhline(0, color=TRUTH, lw=1)
         self.axes.set(ylabel="price coefficient\n(utils per 1000 dollars)", xlim=(8e-4, 1.2e3))
         self.axes.legend(loc="upper right")
@@ -183,28 +189,31 @@ class Units(Picture):
         """The price coefficient by both weights, with the column multiplied by `factor`."""
         Z = self.Z.copy()
         Z[:, self.column] *= factor
-        return [iv_gmm(self.delta, self.X1, Z, W)[-1] for W in (np.eye(Z.shape[1]), weighting_2sls(Z))]
+        weights = (np.eye(Z.shape[1]), weighting_2sls(Z))
+        return [iv_gmm(self.delta, self.X1, Z, W)[-1] for W in weights]
 
     def update(self, column=None):
         """Which instrument changes its units."""
         self.column = self.column if column is None else column
-        self.estimates = np.array([self.estimate(factor) for factor in self.factors])     # (factors, 2)
+        self.estimates = np.array([self.estimate(factor) for factor in self.factors])    # (25, 2)
         for line, values in zip(self.lines.values(), self.estimates.T):
             line.set_ydata(values)
         self.axes.relim()
         self.axes.autoscale_view(scalex=False)
         self.axes.set_xlabel(f"{self.names[self.column]} is multiplied by")
-        self.axes.set_title("With identity weights the estimate depends on the units of an instrument", loc="left")
+        self.axes.set_title("With identity weights the estimate depends "
+                            "on the units of an instrument", loc="left")
 
 
-TOPS = (36, 50, 70, 100)                                        # percent of the samples in the highest bar
+TOPS = (36, 50, 70, 100)                # percent of the samples in the highest bar
 
 
 class Sampling(Picture):
     """Least squares and instruments over many samples of one small economy: `y = -p + xi`.
 
-    `p = sqrt(strength) z + sqrt(1 - strength) v`, where z is the sum of M instruments scaled to variance one, and
-    `xi = correlation v + sqrt(1 - correlation^2) e`. All shocks are drawn once; the parameters only mix their cross products.
+    `p = sqrt(strength) z + sqrt(1 - strength) v`, where z is the sum
+    of M instruments scaled to variance one, and `xi = correlation v + sqrt(1 - correlation^2) e`.
+    All shocks are drawn once; the parameters only mix their cross products.
 
     Parameters
     ----------
@@ -220,70 +229,87 @@ class Sampling(Picture):
 
     def __init__(self, replications=400, largest=1000, M=4, seed=0, **values):
         self.M, self.edges = M, np.linspace(-2.5, 0.5, 61)
-        shocks = np.random.default_rng(seed).standard_normal((replications, largest // self.step, self.step, M + 2))
-        self.products = (shocks.mT @ shocks).cumsum(1)          # (R, sizes, M + 2, M + 2), in the order Z, v, e
+        shape = (replications, largest // self.step, self.step, M + 2)
+        shocks = np.random.default_rng(seed).standard_normal(shape)     # Z, v, e in the last axis
+        self.products = (shocks.mT @ shocks).cumsum(1)                  # (R, sizes, M + 2, M + 2)
         self.values = {"correlation": 0.7, "strength": 0.3, "N": 200}
         super().__init__(**values)
 
     def cross_products(self):
-        """What the estimators need of each sample: `Z'Z, Z'p, Z'xi, p'p, p'xi, xi'xi`, replications first."""
+        """What the estimators need of each sample: `Z'Z, Z'p, Z'xi, p'p, p'xi, xi'xi` (R, ...)."""
         rho, strength, N = (self.values[name] for name in ("correlation", "strength", "N"))
-        C, M = self.products[:, int(N) // self.step - 1], self.M                 # (R, M + 2, M + 2)
-        p = np.r_[np.full(M, np.sqrt(strength / M)), np.sqrt(1 - strength), 0]   # p and xi as mixtures of (Z, v, e)
+        C, M = self.products[:, int(N) // self.step - 1], self.M        # (R, M + 2, M + 2)
+        z = np.full(M, np.sqrt(strength / M))
+        p = np.r_[z, np.sqrt(1 - strength), 0]                          # as mixtures of (Z, v, e)
         xi = np.r_[np.zeros(M), rho, np.sqrt(1 - rho**2)]
-        return C[:, :M, :M], (C @ p)[:, :M], (C @ xi)[:, :M], C @ p @ p, C @ xi @ p, C @ xi @ xi
+        Zp, Zxi = (C @ p)[:, :M], (C @ xi)[:, :M]
+        return C[:, :M, :M], Zp, Zxi, C @ p @ p, C @ xi @ p, C @ xi @ xi
 
     def estimate(self):
-        """Estimates (R,) of both kinds, whether their 95 percent intervals cover the truth, and the first-stage F."""
+        """Estimates (R,) of both kinds, whether their intervals cover the truth, first-stage F."""
         ZZ, Zp, Zxi, pp, pxi, xixi = self.cross_products()
         N, M = self.values["N"], self.M
         first = np.linalg.solve(ZZ, Zp[..., None])[..., 0]      # (R, M)
         pPp = np.vecdot(first, Zp)                              # p'P p with the projection P on Z
-        parts = {"least_squares": (pxi / pp, pp), "instruments": (np.vecdot(first, Zxi) / pPp, pPp)}
-        self.estimates = {name: self.beta_price + error for name, (error, _) in parts.items()}
-        self.covers = {name: error**2 <= 1.96**2 * (xixi - 2 * error * pxi + error**2 * pp) / N / variation
-                       for name, (error, variation) in parts.items()}
+        parts = {"least_squares": (pxi / pp, pp),
+                 "instruments": (np.vecdot(first, Zxi) / pPp, pPp)}
+        self.estimates, self.covers = {}, {}
+        for name, (error, variation) in parts.items():
+            residual_squares = xixi - 2 * error * pxi + error**2 * pp
+            self.estimates[name] = self.beta_price + error
+            self.covers[name] = error**2 <= 1.96**2 * residual_squares / N / variation
         self.F = pPp / M / (np.maximum(pp - pPp, 1e-9) / (N - M))
 
     def draw(self, figure):
         """Two histograms over one another with an arrow for each bias, and a table of numbers."""
         self.axes, side = figure.subplots(1, 2, width_ratios=(2.1, 1))
         empty = np.zeros(len(self.edges) - 1)
-        self.steps = {name: self.axes.stairs(empty, self.edges, fill=True, fc=COLOURS[name], alpha=0.65, label=LABELS[name], hatch=hatch,
-                                             ec="white", lw=0) for name, hatch in (("least_squares", "///"), ("instruments", ""))}
+        self.steps = {}
+        for name, hatch in (("least_squares", "///"), ("instruments", "")):
+            self.steps[name] = self.axes.stairs(empty, self.edges, fill=True, fc=COLOURS[name],
+                                                alpha=0.65, label=LABELS[name], hatch=hatch,
+                                                ec="white", lw=0)
         truth = self.axes.axvline(self.beta_price, color=TRUTH, ls=":", label="truth")
-        self.axes.set(xlabel="estimated price coefficient (what lies beyond: outermost bars)", ylabel="samples (percent)", xlim=(self.edges[0], self.edges[-1]))
+        self.axes.set(xlabel="estimated price coefficient (what lies beyond: outermost bars)",
+                      xlim=(self.edges[0], self.edges[-1]), ylabel="samples (percent)")
         key, self.title = self.axes.legend(loc="upper left"), self.axes.set_title(" ")
         self.draw_arrows()
         self.draw_table(side)
-        parts = (self.steps, self.arrows, self.heads, self.biases, self.texts)
-        self.moving = [truth, key, self.title, *(artist for part in parts for artist in part.values())]
+        self.moving = [truth, key, self.title]
+        for part in (self.steps, self.arrows, self.heads, self.biases, self.texts):
+            self.moving += part.values()
 
     def draw_arrows(self):
         """From the truth to the median estimate, one for each estimator, near the top."""
-        self.heights, place = {"least_squares": 0.95, "instruments": 0.86}, self.axes.get_xaxis_transform()
-        self.arrows = {name: self.axes.plot([], [], color=COLOURS[name], transform=place)[0] for name in self.heights}
-        self.heads = {name: self.axes.plot([], [], "o", ms=8, color=COLOURS[name], transform=place)[0] for name in self.heights}
-        self.biases = {name: self.axes.text(0, y, "", va="center", color=COLOURS[name], transform=place) for name, y in self.heights.items()}
+        self.heights = {"least_squares": 0.95, "instruments": 0.86}
+        self.arrows, self.heads, self.biases = {}, {}, {}
+        for name, y in self.heights.items():
+            look = {"color": COLOURS[name], "transform": self.axes.get_xaxis_transform()}
+            self.arrows[name], = self.axes.plot([], [], **look)
+            self.heads[name], = self.axes.plot([], [], "o", ms=8, **look)
+            self.biases[name] = self.axes.text(0, y, "", va="center", **look)
 
     def draw_table(self, side):
         """Names of rows and columns, and the texts that `update` fills."""
         side.axis("off")
-        columns = {"least_squares": 0.66, "instruments": 1.0}
-        rows = {"bias": ("median\nbias", 0.53), "spread": ("middle half\nspans", 0.3), "coverage": ("95 % interval\ncovers in", 0.07)}
-        text = {"transform": side.transAxes, "va": "center"}
-        for name, x in columns.items():
-            side.text(x, 0.73, {"least_squares": "least\nsquares", "instruments": "instru-\nments"}[name], ha="right", color=COLOURS[name], **text)
+        columns = {"least_squares": ("least\nsquares", 0.66),
+                   "instruments": ("instru-\nments", 1.0)}
+        rows = {"bias": ("median\nbias", 0.53), "spread": ("middle half\nspans", 0.3),
+                "coverage": ("95 % interval\ncovers in", 0.07)}
+        text, self.texts = {"transform": side.transAxes, "va": "center"}, {}
         for label, y in rows.values():
             side.text(0, y, label, **text)
-        self.texts = {(row, name): side.text(x, y, "", ha="right", color=COLOURS[name], weight="bold", **text)
-                      for row, (_, y) in rows.items() for name, x in columns.items()}
+        for name, (label, x) in columns.items():
+            right = {**text, "ha": "right", "color": COLOURS[name]}
+            side.text(x, 0.73, label, **right)
+            for row, (_, y) in rows.items():
+                self.texts[row, name] = side.text(x, y, "", weight="bold", **right)
         side.text(0, 0.92, "median first-stage F", **text)
         self.texts["F"] = side.text(1.0, 0.92, "", ha="right", weight="bold", **text)
 
     def update(self, correlation=None, strength=None, N=None):
-        """Correlation of v and xi; share of the variance of price that instruments explain; observations in a sample."""
-        self.values = keep(self.values, {"correlation": correlation, "strength": strength, "N": N})
+        """Correlation of v and xi; the instruments' part of the variance of price; sample size."""
+        self.values = keep(self.values, correlation=correlation, strength=strength, N=N)
         self.estimate()
         highest = 36
         for name, b in self.estimates.items():
@@ -299,14 +325,15 @@ class Sampling(Picture):
         self.title.set_text(self.finding())
 
     def set_top(self, top):
-        """The upper limit of the vertical axis: one of few, for a new one means that all is drawn anew."""
+        """The upper limit of the vertical axis: one of few, for a new one draws all anew."""
         if top != self.axes.get_ylim()[1]:
             self.axes.set_ylim(0, top)
             self.background = None
 
     def point(self, name):
         """Move the arrow of one estimator to its median."""
-        middle, y = np.clip(np.median(self.estimates[name]), *self.edges[[0, -1]]), self.heights[name]
+        middle = np.clip(np.median(self.estimates[name]), *self.edges[[0, -1]])
+        y = self.heights[name]
         self.arrows[name].set_data([self.beta_price, middle], [y, y])
         self.heads[name].set_data([middle], [y])
         self.biases[name].set_text(f"bias {self.bias(name):+.2f}")
@@ -319,15 +346,19 @@ class Sampling(Picture):
     def summary(self, name):
         """Bias, spread and coverage of one estimator, as texts."""
         spread = np.subtract(*np.quantile(self.estimates[name], [0.75, 0.25]))
-        return {"bias": f"{self.bias(name):+.2f}", "spread": f"{spread:.2f}", "coverage": f"{100 * self.covers[name].mean():.0f} %"}
+        return {"bias": f"{self.bias(name):+.2f}", "spread": f"{spread:.2f}",
+                "coverage": f"{100 * self.covers[name].mean():.0f} %"}
 
     def numbers(self):
         """The numbers beside the picture, as a table."""
         F = ["", f"{np.median(self.F):.1f}"]
-        return pd.DataFrame({LABELS[name]: self.summary(name) for name in self.estimates}).T.assign(**{"median F": F})
+        table = pd.DataFrame({LABELS[name]: self.summary(name) for name in self.estimates}).T
+        return table.assign(**{"median F": F})
 
     def finding(self):
         """The title: which estimator is centred on the truth."""
         bias = {name: abs(np.median(b) - self.beta_price) for name, b in self.estimates.items()}
-        words = {name: "on the truth" if value < 0.05 else f"off by {value:.2f}" for name, value in bias.items()}
-        return f"Where do the estimates centre? Least squares {words['least_squares']}, instruments {words['instruments']}"
+        words = {name: "on the truth" if value < 0.05 else f"off by {value:.2f}"
+                 for name, value in bias.items()}
+        return ("Where do the estimates centre? "
+                f"Least squares {words['least_squares']}, instruments {words['instruments']}")

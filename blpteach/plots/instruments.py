@@ -1,4 +1,4 @@
-"""Pictures of lesson 07: what the data say of a taste, and what instruments find, sample after sample."""
+"""Pictures of lesson 07: what the data say of a taste, and what instruments find in samples."""
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -11,22 +11,22 @@ from ..instruments import blp_instruments, differentiation_instruments
 from ..problem import Problem
 from ..progress import Progress
 from ..simulation import Truth, simulate
-from .style import FOURTH, HIGHLIGHT, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
+from .style import FOURTH, HIGHLIGHT, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture, keep
 
 SETS = ("sums", "quadratic", "local", "sums and quadratic")
 COLOURS = dict(zip(SETS, (PRODUCT, HIGHLIGHT, SECOND, THIRD)))
 HATCHES = dict(zip(SETS, ("", "///", "...", "xx")))
-SIGMA = 1.0                                                     # the true standard deviation of tastes for x
-GRID = np.linspace(0, 3, 13)                                    # where shares are inverted
-FINE = np.linspace(0, 3, 301)                                   # where the objective is compared
-SHAPES = ("straight", "bent")                                   # of mean utility in x: without and with x squared in X1
-HALF_WIDTH = 1.5                                                # of the range of x
+SIGMA = 1.0                             # the true standard deviation of tastes for x
+GRID = np.linspace(0, 3, 13)            # where shares are inverted
+FINE = np.linspace(0, 3, 301)           # where the objective is compared
+SHAPES = ("straight", "bent")           # of mean utility in x: without and with x squared in X1
+HALF_WIDTH = 1.5                        # of the range of x
 
 
-# An experiment with many samples -------------------------------------------------------------------------------------------
+# An experiment with many samples -----------------------------------------------------------------
 
 def truth_around(centre):
-    """Tastes and costs of `x - centre`, so that wherever x lies, mean utilities without prices and costs are the same."""
+    """Tastes and costs of `x - centre`: wherever x lies, utilities and costs are the same."""
     beta, gamma = (3.25 - 1.5 * centre, -2.0, 1.5, 0.5), (1.6 - 0.4 * centre, 0.4, 0.3, 0.5, 0.4)
     return Truth(beta=beta, sigma=(0.0, SIGMA, 0.0), pi=0.0, gamma=gamma)
 
@@ -50,10 +50,11 @@ class Sample:
     slopes: np.ndarray
 
     def objective(self, name, shape="straight"):
-        """q (301,) at each value of FINE: shares are inverted at few, and moments between them follow cubics with the right slopes."""
+        """q (301,) at each value of FINE; moments follow cubics between the values of GRID."""
         exogenous = self.exogenous(shape)
-        Z = np.column_stack([self.excluded[name], exogenous])
-        _, moment_map = concentrate(np.column_stack([self.X1[:, 1], exogenous]), Z, weighting_2sls(Z))
+        X, Z = (np.column_stack([first, exogenous])
+                for first in (self.X1[:, 1], self.excluded[name]))
+        _, moment_map = concentrate(X, Z, weighting_2sls(Z))
         return (cubic(self.delta @ moment_map.T, self.slopes @ moment_map.T) ** 2).sum(1)
 
     def exogenous(self, shape="straight"):
@@ -64,7 +65,8 @@ class Sample:
     def relevance(self, name, shape="straight"):
         """Conditional F of sigma at its true value."""
         Q = np.linalg.qr(self.exogenous(shape))[0]
-        Y, Z = (values - Q @ (Q.T @ values) for values in (np.column_stack([self.X1[:, 1], self.slopes[GRID == SIGMA][0]]), self.excluded[name]))
+        endogenous = np.column_stack([self.X1[:, 1], self.slopes[GRID == SIGMA][0]])
+        Y, Z = (values - Q @ (Q.T @ values) for values in (endogenous, self.excluded[name]))
         return first_stages(Y, Z, len(Y) - Z.shape[1] - Q.shape[1])["conditional_F"][1]
 
 
@@ -73,12 +75,13 @@ def cubic(r, R):
     h = GRID[1] - GRID[0]
     k = np.minimum((FINE / h).astype(int), len(GRID) - 2)
     u = ((FINE - GRID[k]) / h)[:, None]
-    return (2 * u**3 - 3 * u**2 + 1) * r[k] + u * (1 - u) ** 2 * h * R[k] + u**2 * (3 - 2 * u) * r[k + 1] + u**2 * (u - 1) * h * R[k + 1]
+    return ((2 * u**3 - 3 * u**2 + 1) * r[k] + u * (1 - u) ** 2 * h * R[k]
+            + u**2 * (3 - 2 * u) * r[k + 1] + u**2 * (u - 1) * h * R[k + 1])
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one set of instruments finds in many samples: estimates of sigma (R,) in [0, 3], and conditional F (R,)."""
+    """What one set of instruments finds in R samples: sigma (R,) in [0, 3], conditional F (R,)."""
     sigma: np.ndarray
     F: np.ndarray
 
@@ -104,15 +107,18 @@ def samples(centre, count=80, T=20, J=(4, 12), firms=4, I=20, seed=0):
     problem = Problem(products, agents, linear="1 + prices + x + group", random="0 + x", instruments=["w0", "w1"])
     solve, sets = problem.solver(problem.free([[0, SIGMA, 0]])), instrument_sets(products)
     solved = [solve(np.array([sigma])) for sigma in GRID]
-    delta, slopes = np.array([s.delta for s in solved]), np.array([s.jacobian[:, 0] for s in solved])
+    delta = np.array([s.delta for s in solved])
+    slopes = np.array([s.jacobian[:, 0] for s in solved])
     ends = np.searchsorted(problem.markets, T * np.arange(count + 1))
-    return [Sample(problem.X1[a:b], {name: Z[a:b] for name, Z in sets.items()}, delta[:, a:b], slopes[:, a:b]) for a, b in zip(ends, ends[1:])]
+    return [Sample(problem.X1[a:b], {name: Z[a:b] for name, Z in sets.items()},
+                   delta[:, a:b], slopes[:, a:b]) for a, b in zip(ends, ends[1:])]
 
 
 def instrument_sets(products):
     """Two cost shifters and instruments from x: a dict of arrays (N, m)."""
     costs = products[["w0", "w1"]].to_numpy()
-    made = {"sums": blp_instruments(products, "0 + x"), "quadratic": differentiation_instruments(products, "0 + x", version="quadratic"),
+    made = {"sums": blp_instruments(products, "0 + x"),
+            "quadratic": differentiation_instruments(products, "0 + x", version="quadratic"),
             "local": differentiation_instruments(products, "0 + x")}
     sets = {name: np.column_stack([costs, table]) for name, table in made.items()}
     return sets | {"sums and quadratic": np.column_stack([costs, made["sums"], made["quadratic"]])}
@@ -120,14 +126,18 @@ def instrument_sets(products):
 
 @cache
 def experiment(centre, shape="straight", **design):
-    """Estimates of all samples by each set of instruments: a dict of `Found`. The true mean utility is straight in x."""
+    """Estimates of all samples by each set of instruments: a dict of `Found`.
+
+    The true mean utility is straight in x.
+    """
     made = samples(centre, **design)
-    return {name: Found(np.array([FINE[s.objective(name, shape).argmin()] for s in made]), np.array([s.relevance(name, shape) for s in made]))
+    return {name: Found(np.array([FINE[s.objective(name, shape).argmin()] for s in made]),
+                        np.array([s.relevance(name, shape) for s in made]))
             for name in SETS}
 
 
 def experiments(centres, progress=None):
-    """The experiment at each centre with either shape of mean utility, with progress from the fifth second on."""
+    """The experiment at each centre with either shape; after five seconds it shows progress."""
     waiting, found = Waiting(progress), {}
     for number, centre in enumerate(centres):
         found |= {(centre, shape): experiment(centre, shape) for shape in SHAPES}
@@ -147,10 +157,10 @@ class Waiting(Progress):
             self.stream.flush()
 
 
-# Pictures ------------------------------------------------------------------------------------------------------------------
+# Pictures ----------------------------------------------------------------------------------------
 
 class TwoSets(Picture):
-    """Estimates of one taste by two sets of instruments, over many samples, as the characteristic moves away from the outside good.
+    """Estimates of a taste by two sets of instruments, as x moves away from the outside good.
 
     Parameters
     ----------
@@ -164,7 +174,8 @@ class TwoSets(Picture):
     size = (11.5, 5.6)
 
     def __init__(self, **values):
-        self.values, self.edges = {"centre": 0.0, "left": "sums", "right": "quadratic", "shape": "straight"}, np.linspace(0, 3, 31)
+        self.edges = np.linspace(0, 3, 31)
+        self.values = {"centre": 0.0, "left": "sums", "right": "quadratic", "shape": "straight"}
         super().__init__(**values)
 
     def draw(self, figure):
@@ -175,13 +186,16 @@ class TwoSets(Picture):
         self.axes["right"] = figure.add_subplot(grid[1, 1], sharey=self.axes["left"])
         self.steps, self.texts, self.names, truths = {}, {}, {}, []
         for side, axes in self.axes.items():
-            self.steps[side] = axes.stairs(np.zeros(30), self.edges, fill=True, alpha=0.75, ec="white", lw=0)
+            self.steps[side] = axes.stairs(np.zeros(30), self.edges, fill=True, alpha=0.75,
+                                           ec="white", lw=0)
             truths.append(axes.axvline(SIGMA, color=TRUTH, ls=":"))
             axes.text(SIGMA + 0.04, 41.5, "truth", va="top")
-            axes.set(xlim=(0, 3), ylim=(0, 42), xticks=(0, 1, 2, 3), yticks=(0, 10, 20, 30, 40), xlabel="estimated σ")
+            axes.set(xlim=(0, 3), xticks=(0, 1, 2, 3), xlabel="estimated σ",
+                     ylim=(0, 42), yticks=(0, 10, 20, 30, 40))
             axes.grid(False)
             self.names[side] = axes.set_title(" ")
-            self.texts[side] = axes.text(0.98, 0.86, "", transform=axes.transAxes, ha="right", va="top", linespacing=1.5)
+            self.texts[side] = axes.text(0.98, 0.86, "", transform=axes.transAxes, ha="right",
+                                         va="top", linespacing=1.5)
         self.axes["right"].tick_params(labelleft=False)
         self.axes["left"].set_ylabel("samples (percent)")
         self.moving = [self.bar, self.outside, self.bar_name, self.title, *truths]
@@ -199,11 +213,11 @@ class TwoSets(Picture):
         self.title = strip.set_title(" ")
 
     def update(self, centre=None, left=None, right=None, shape=None):
-        """Where x is centred, the set of instruments on either side, and the shape of mean utility."""
-        given = {"centre": centre, "left": left, "right": right, "shape": shape}
-        self.values |= {name: value for name, value in given.items() if value is not None}
+        """Where x is centred, the instruments on either side, and the shape of mean utility."""
+        self.values = keep(self.values, centre=centre, left=left, right=right, shape=shape)
         centre = float(self.values["centre"])
-        self.found = {side: experiment(centre, self.values["shape"])[self.values[side]] for side in self.axes}
+        found = experiment(centre, self.values["shape"])
+        self.found = {side: found[self.values[side]] for side in self.axes}
         ends = [centre - HALF_WIDTH, centre + HALF_WIDTH]
         self.bar.set_data(ends, [0, 0])
         self.bar_name.set_text(f"products: {ends[0]:.1f} to {ends[1]:.1f}")
@@ -217,9 +231,12 @@ class TwoSets(Picture):
         counts = np.histogram(np.minimum(found.sigma, 2.999), self.edges)[0]
         self.steps[side].set_data(100 * counts / len(found.sigma))
         self.steps[side].set(facecolor=COLOURS[name], hatch=HATCHES[name])
-        self.names[side].set_text(f"{name}, and cost shifters" + (", with x²" if self.values["shape"] == "bent" else ""))
-        self.texts[side].set_text(f"median bias {found.median_bias:+.2f}\nmiddle half spans {found.spread:.2f}\n"
-                                  f"at 0 or 3: {100 * found.failed:.0f} %\nmedian conditional F {np.median(found.F):.1f}")
+        squared = ", with x²" if self.values["shape"] == "bent" else ""
+        self.names[side].set_text(f"{name}, and cost shifters{squared}")
+        self.texts[side].set_text(f"median bias {found.median_bias:+.2f}\n"
+                                  f"middle half spans {found.spread:.2f}\n"
+                                  f"at 0 or 3: {100 * found.failed:.0f} %\n"
+                                  f"median conditional F {np.median(found.F):.1f}")
 
     def finding(self):
         """Which set has the narrower histogram."""
@@ -228,11 +245,14 @@ class TwoSets(Picture):
         other = "right" if best == "left" else "left"
         if spreads[other] < 1.2 * spreads[best]:
             return "Here both do about equally well"
-        return f"Here {self.values[best]}: the middle half is {spreads[other] / spreads[best]:.1f} times as narrow"
+        return (f"Here {self.values[best]}: "
+                f"the middle half is {spreads[other] / spreads[best]:.1f} times as narrow")
 
     def numbers(self):
         """The numbers in the picture, as rows of a table."""
-        return {self.values[side]: [found.median_bias, found.spread, found.failed, float(np.median(found.F))] for side, found in self.found.items()}
+        return {self.values[side]: [found.median_bias, found.spread, found.failed,
+                                    float(np.median(found.F))]
+                for side, found in self.found.items()}
 
 
 class Predicted(Picture):
@@ -241,7 +261,8 @@ class Predicted(Picture):
     Parameters
     ----------
     panels : dict
-        From (row, column) labels to (predicted, actual), arrays (N,), net of the exogenous characteristics.
+        From (row, column) labels to (predicted, actual), arrays (N,), net of the exogenous
+        characteristics.
     """
     size = (11, 7.4)
 
@@ -253,12 +274,15 @@ class Predicted(Picture):
     def draw(self, figure):
         """A cloud a panel, the 45-degree line, and the R2."""
         all_axes = figure.subplots(len(self.rows), len(self.columns), squeeze=False)
-        self.axes = {(row, column): all_axes[r, c] for r, row in enumerate(self.rows) for c, column in enumerate(self.columns)}
+        self.axes = {(row, column): all_axes[r, c] for r, row in enumerate(self.rows)
+                     for c, column in enumerate(self.columns)}
         self.clouds, self.texts = {}, {}
         for key, axes in self.axes.items():
-            self.clouds[key], = axes.plot([], [], ".", color=COLOURS.get(key[1], PRODUCT), ms=4, alpha=0.5)
+            colour = COLOURS.get(key[1], PRODUCT)
+            self.clouds[key], = axes.plot([], [], ".", color=colour, ms=4, alpha=0.5)
             axes.axline((0, 0), slope=1, color=TRUTH, lw=1, ls=":")
-            self.texts[key] = axes.text(0.03, 0.97, "", transform=axes.transAxes, va="top", weight="bold")
+            self.texts[key] = axes.text(0.03, 0.97, "", transform=axes.transAxes, va="top",
+                                        weight="bold")
         for row in self.rows:
             self.axes[row, self.columns[0]].set_ylabel(f"{row}\n∂δ/∂σ, net")
         for column in self.columns:
@@ -278,7 +302,7 @@ class Predicted(Picture):
 
 
 class Profiles(Picture):
-    """The objective along one parameter, above its minimum, for several sets of instruments, with the values within 3.84.
+    """The objective along one parameter, above its minimum, by instruments; what is within 3.84.
 
     Parameters
     ----------
@@ -293,22 +317,29 @@ class Profiles(Picture):
     size = (10.5, 4.6)
 
     def __init__(self, values, curves, parameter="σ", truth=None, **moved):
-        self.x, self.curves, self.parameter, self.truth = np.asarray(values, float), curves, parameter, truth
+        self.x, self.curves = np.asarray(values, float), curves
+        self.parameter, self.truth = parameter, truth
         super().__init__(**moved)
 
     def draw(self, figure):
         """A line for each set, the critical value, the truth, and a band for what is within."""
         self.axes = figure.subplots()
         styles = zip(self.curves, (HIGHLIGHT, PRODUCT, SECOND, FOURTH), ("--", "-", "-.", ":"))
-        self.lines = {name: self.axes.plot([], [], style, color=colour, label=name)[0] for name, colour, style in styles}
-        self.bars = {name: self.axes.plot([], [], color=line.get_color(), lw=7, alpha=0.5, solid_capstyle="butt")[0] for name, line in self.lines.items()}
+        self.lines, self.bars = {}, {}
+        for name, colour, style in styles:
+            self.lines[name], = self.axes.plot([], [], style, color=colour, label=name)
+        for name, line in self.lines.items():
+            self.bars[name], = self.axes.plot([], [], color=line.get_color(), lw=7, alpha=0.5,
+                                              solid_capstyle="butt")
         self.critical = self.axes.axhline(3.84, color=TRUTH, lw=1)
         self.critical_name = self.axes.text(self.x[0], 3.84, " 3.84", va="bottom")
         if self.truth is not None:
             self.axes.axvline(self.truth, color=TRUTH, ls=":", label="truth")
-        self.axes.set(xlabel=self.parameter, ylabel="objective above its minimum", xlim=self.x[[0, -1]], ylim=(-1.6, 16))
+        self.axes.set(xlabel=self.parameter, xlim=self.x[[0, -1]],
+                      ylabel="objective above its minimum", ylim=(-1.6, 16))
         self.axes.legend(loc="upper right", frameon=True, framealpha=0.9, edgecolor="none")
-        self.axes.set_title("Which values can the data rule out? Those where a curve is above the line")
+        self.axes.set_title("Which values can the data rule out? "
+                            "Those where a curve is above the line")
 
     def update(self, critical=None):
         """The rise that rules a value out."""
@@ -317,4 +348,5 @@ class Profiles(Picture):
         self.critical_name.set(y=self.level, text=f" {self.level:.2f}")
         for number, (name, rise) in enumerate(self.curves.items()):
             self.lines[name].set_data(self.x, rise)
-            self.bars[name].set_data(np.where(rise <= self.level, self.x, np.nan), np.full(len(self.x), -0.5 - 0.7 * number))
+            within = np.where(rise <= self.level, self.x, np.nan)
+            self.bars[name].set_data(within, np.full(len(self.x), -0.5 - 0.7 * number))

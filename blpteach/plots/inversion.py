@@ -1,41 +1,48 @@
-"""Pictures of lesson 02: how fast an inversion converges, why it is slow, how delta moves with theta2, and a race of five methods."""
+"""Pictures of lesson 02: how fast inversions converge, why slowly, delta's slopes, and a race."""
 import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
 
-from ..inversion import contraction_rate, delta_jacobian, exp_contraction, invert_shares, iterate, log_contraction, newton, squarem
+from ..inversion import (contraction_rate, delta_jacobian, exp_contraction, invert_shares, iterate,
+                         log_contraction, newton, squarem)
 from ..utility import buyers, choice_probabilities, market_shares, taste_deviations
-from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, SECOND, THIRD, TRUTH, Picture
+from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, SECOND, THIRD, TRUTH, Picture, keep
 
-LOOKS = {"contraction": (PRODUCT, "o"), "log form": (PRODUCT, "o"), "exp form": (THIRD, "P"), "corrected": (SECOND, "s"),
-         "SQUAREM": (FOURTH, "^"), "Newton": (HIGHLIGHT, "D")}
+LOOKS = {"contraction": (PRODUCT, "o"), "log form": (PRODUCT, "o"), "exp form": (THIRD, "P"),
+         "corrected": (SECOND, "s"), "SQUAREM": (FOURTH, "^"), "Newton": (HIGHLIGHT, "D")}
 SYMBOLS = {"o": "●", "P": "✚", "s": "■", "^": "▲", "D": "◆"}    # the markers, for labels
-FLOOR = 1e-16                                                   # stands for a change of zero on a log axis
-BESIDE = 4                                                      # a predicted slope is drawn so many times above the path
+FLOOR = 1e-16                           # stands for a change of zero on a log axis
+BESIDE = 4                              # a predicted slope is drawn so many times above the path
 
 
 def history_lines(axes, names):
-    """An empty line and an empty dashed line for each method; colour and marker follow from the first word of its name."""
-    looks = {name: LOOKS.get(name) or LOOKS[name.split()[0].rstrip(",")] for name in names}
-    return {name: (axes.plot([], [], marker + "-", color=colour, ms=4.5, lw=1.6)[0], axes.plot([], [], "--", color=colour, lw=1.3)[0])
-            for name, (colour, marker) in looks.items()}
+    """An empty line and an empty dashed line for each method, in the look of its first word."""
+    lines = {}
+    for name in names:
+        colour, marker = LOOKS.get(name) or LOOKS[name.split()[0].rstrip(",")]
+        line, = axes.plot([], [], marker + "-", color=colour, ms=4.5, lw=1.6)
+        dashes, = axes.plot([], [], "--", color=colour, lw=1.3)
+        lines[name] = line, dashes
+    return lines
 
 
 def set_history(lines, changes, rate=None, evaluations=1):
-    """Move a method's lines: changes (n,) against evaluations, and beside them a line that falls by the factor `rate`."""
+    """Move a method's lines: changes (n,) by evaluations, and a line that falls by `rate`."""
     line, dashes = lines
     n = evaluations * np.arange(1, len(changes) + 1)
     line.set_data(n, np.maximum(changes, FLOOR))
     middle = len(changes) // 2
     shown = rate is not None and 1e-9 < rate < 1 and changes[middle] > FLOOR
-    dashes.set_data(*((n[[0, -1]], BESIDE * changes[middle] * rate ** (n[[0, -1]] - n[middle])) if shown else ([], [])))
+    ends = n[[0, -1]]
+    slope = (ends, BESIDE * changes[middle] * rate ** (ends - n[middle])) if shown else ([], [])
+    dashes.set_data(*slope)
 
 
 def change_axes(axes, until):
     """Axes of changes against the number of evaluations."""
     axes.set_yscale("log")
-    axes.set(xlabel="times that the model's shares were computed", ylabel="largest change in delta", xlim=(0, until),
-             ylim=(1e-15, 1e2))
+    axes.set(xlabel="times that the model's shares were computed", xlim=(0, until),
+             ylabel="largest change in delta", ylim=(1e-15, 1e2))
     axes.set_yticks([1e-15, 1e-10, 1e-5, 1], ["1e-15", "1e-10", "1e-5", "1"])
     axes.minorticks_off()
 
@@ -46,7 +53,8 @@ class Convergence(Picture):
     Parameters
     ----------
     histories : dict
-        From a method's name, which begins with contraction, corrected, SQUAREM or Newton, to changes (n,).
+        From a method's name, which begins with contraction, corrected, SQUAREM or Newton,
+        to changes (n,).
     rates : dict, optional
         From names to contraction rates; their slopes are dashed.
     title : str
@@ -57,8 +65,10 @@ class Convergence(Picture):
     """
     size = (9.5, 4.2)
 
-    def __init__(self, histories, rates=None, title="How fast does the change in delta shrink?", until=100, tolerance=1e-13, **values):
-        self.histories, self.rates, self.title, self.until, self.tolerance = histories, rates or {}, title, until, tolerance
+    def __init__(self, histories, rates=None, title="How fast does the change in delta shrink?",
+                 until=100, tolerance=1e-13, **values):
+        self.histories, self.rates = histories, rates or {}
+        self.title, self.until, self.tolerance = title, until, tolerance
         super().__init__(**values)
 
     def draw(self, figure):
@@ -66,13 +76,15 @@ class Convergence(Picture):
         self.axes = axes = figure.subplots()
         change_axes(axes, self.until)
         axes.axhline(self.tolerance, color=OUTSIDE, lw=1.3)
-        axes.text(0.995 * self.until, 1.4 * self.tolerance, "tolerance", color="#666666", ha="right", va="bottom")
+        axes.text(0.995 * self.until, 1.4 * self.tolerance, "tolerance", color="#666666",
+                  ha="right", va="bottom")
         self.lines = history_lines(axes, self.histories)
         axes.set_title(self.title, loc="left")
 
     def update(self, histories=None, rates=None):
         """New histories or rates under the same names."""
-        self.histories, self.rates = {**self.histories, **(histories or {})}, {**self.rates, **(rates or {})}
+        self.histories = {**self.histories, **(histories or {})}
+        self.rates = {**self.rates, **(rates or {})}
         for name, lines in self.lines.items():
             changes, rate = np.asarray(self.histories[name]), self.rates.get(name)
             set_history(lines, changes, rate, 2 if name.startswith("SQUAREM") else 1)
@@ -87,7 +99,8 @@ class HowMany(Picture):
     Parameters
     ----------
     groups : dict
-        From a label to the observed outside share (T,), the outside share among the types (T,), rates (T,) and iterations (T,); two groups.
+        From a label to the observed outside share (T,), the outside share among the types (T,),
+        rates (T,) and iterations (T,); two groups.
     tolerance : float
         The change in delta at which the iterations stopped.
     """
@@ -98,21 +111,27 @@ class HowMany(Picture):
         super().__init__(**values)
 
     def draw(self, figure):
-        """Points for each group, the simple bound, and the number of iterations that follows from a rate."""
+        """Points for each group, the simple bound, and the iterations that follow from a rate."""
         self.left, self.right = figure.subplots(1, 2)
         self.points = {}
         for label, colour, marker in zip(self.groups, (PRODUCT, HIGHLIGHT), "os"):
-            filled = [axes.plot([], [], marker, color=colour, ms=6, alpha=0.7, mew=0, label=label)[0] for axes in (self.left, self.right)]
-            self.points[label] = [*filled, self.left.plot([], [], marker, color=colour, ms=6, mfc="none")[0]]
+            look = {"color": colour, "ms": 6}
+            filled = [axes.plot([], [], marker, alpha=0.7, mew=0, label=label, **look)[0]
+                      for axes in (self.left, self.right)]
+            hollow, = self.left.plot([], [], marker, mfc="none", **look)
+            self.points[label] = [*filled, hollow]
         self.points[label][2].set_label(f"{label}, observed")
         self.left.plot([0, 1], [1, 0], "--", color=TRUTH, lw=1.5, label="1 - outside share")
-        self.left.set(xlabel="outside share (filled: among the types)", ylabel="rate of the contraction", xlim=(0, 1), ylim=(0, 1),
+        self.left.set(xlabel="outside share (filled: among the types)", xlim=(0, 1),
+                      ylabel="rate of the contraction", ylim=(0, 1),
                       title="Does a large outside share help? Among the types, yes")
         rate = np.linspace(0.2, 0.92, 200)
-        self.right.plot(rate, np.log(self.tolerance) / np.log(rate), color=TRUTH, lw=1.5, label=f"log({self.tolerance:g}) / log(rate)")
+        self.right.plot(rate, np.log(self.tolerance) / np.log(rate), color=TRUTH, lw=1.5,
+                        label=f"log({self.tolerance:g}) / log(rate)")
         self.right.add_patch(Rectangle((0, 10), 1, 10, color=OUTSIDE, alpha=0.45, lw=0))
         self.right.text(0.93, 22, "10 to 20", color="#555555", ha="right", va="bottom")
-        self.right.set(xlabel="rate of the contraction", ylabel=f"iterations to a change of {self.tolerance:g}", xlim=(0.3, 0.95), ylim=(0, 280),
+        self.right.set(xlabel="rate of the contraction", xlim=(0.3, 0.95),
+                       ylabel=f"iterations to a change of {self.tolerance:g}", ylim=(0, 280),
                        title="How many? The rate decides")
         for axes in (self.left, self.right):
             axes.legend(loc="lower left" if axes is self.left else "upper left")
@@ -129,7 +148,7 @@ class HowMany(Picture):
 
 
 class Valley(Picture):
-    """Two products: where each share is the observed one, and the way that two contractions take to the crossing.
+    """Two products: where each share is the observed one, and how two maps reach the crossing.
 
     Parameters
     ----------
@@ -154,7 +173,8 @@ class Valley(Picture):
         self.panels = figure.subplots(1, 2, sharex=True, sharey=True)
         self.paths, self.curves = [], [[], []]
         for axes, (colour, marker) in zip(self.panels, (LOOKS["contraction"], LOOKS["corrected"])):
-            self.paths.append(axes.plot([], [], marker + "-", color=colour, ms=5, lw=1.2, zorder=3)[0])
+            path, = axes.plot([], [], marker + "-", color=colour, ms=5, lw=1.2, zorder=3)
+            self.paths.append(path)
             axes.plot([], [], color=TRUTH, lw=1.6, label="share of 1 as observed")
             axes.plot([], [], color=TRUTH, lw=1.6, ls="--", label="share of 2 as observed")
             axes.set(xlabel="mean utility of product 1 (utils)")
@@ -162,13 +182,16 @@ class Valley(Picture):
             axes.yaxis.set_major_locator(MultipleLocator(1))
         self.panels[0].legend(loc="upper left")
         self.panels[1].plot([], [], color=OUTSIDE, lw=2.5, ls="-.", label="outside share")
-        self.goals = [axes.plot([], [], "*", color=HIGHLIGHT, ms=17, mec="white", zorder=4, ls="", label="solution")[0] for axes in self.panels]
-        self.panels[1].legend(*[a[2:] for a in self.panels[1].get_legend_handles_labels()], loc="lower right")
+        self.goals = [axes.plot([], [], "*", color=HIGHLIGHT, ms=17, mec="white", zorder=4, ls="",
+                                label="solution")[0] for axes in self.panels]
+        keys = [found[2:] for found in self.panels[1].get_legend_handles_labels()]
+        self.panels[1].legend(*keys, loc="lower right")
         self.panels[0].set_ylabel("mean utility of product 2 (utils)")
 
     def path(self, corrected):
         """delta (steps + 1, 2) from zero on."""
-        update, path = exp_contraction(self.shares, self.mu, self.weights, corrected), [np.zeros(2)]
+        update = exp_contraction(self.shares, self.mu, self.weights, corrected)
+        path = [np.zeros(2)]
         for _ in range(self.steps):
             path.append(update(path[-1]))
         return np.array(path)
@@ -177,12 +200,15 @@ class Valley(Picture):
         """Contours at the observed shares."""
         for contour in drawn:
             contour.remove()
-        grid = np.stack(np.meshgrid(np.linspace(low, high, 70), np.linspace(low, high, 70)), -1)
-        s = market_shares(grid, self.mu, self.weights)
-        drawn[:] = [axes.contour(grid[..., 0], grid[..., 1], s[..., j], [self.shares[j]], colors=TRUTH, linewidths=1.6, linestyles=style)
+        line = np.linspace(low, high, 70)
+        x, y = np.meshgrid(line, line)
+        s = market_shares(np.stack([x, y], -1), self.mu, self.weights)
+        drawn[:] = [axes.contour(x, y, s[..., j], [self.shares[j]], colors=TRUTH, linewidths=1.6,
+                                 linestyles=style)
                     for j, style in enumerate(("-", "--"))]
         if axes is self.panels[1]:
-            drawn.append(axes.contour(grid[..., 0], grid[..., 1], 1 - s.sum(-1), [1 - self.shares.sum()], colors=OUTSIDE, linewidths=2.5,
+            outside = [1 - self.shares.sum()]
+            drawn.append(axes.contour(x, y, 1 - s.sum(-1), outside, colors=OUTSIDE, linewidths=2.5,
                                       linestyles="-."))
 
     def update(self, outside_share=0.02):
@@ -190,18 +216,20 @@ class Valley(Picture):
         self.shares = (1 - outside_share) * self.proportions
         self.delta = invert_shares(self.shares, self.mu, self.weights).delta
         low, high = min(self.delta.min(), 0) - 1, max(self.delta.max(), 0) + 1
-        for axes, line, goal, drawn, corrected in zip(self.panels, self.paths, self.goals, self.curves, (False, True)):
+        parts = zip(self.panels, self.paths, self.goals, self.curves, (False, True))
+        for axes, line, goal, drawn, corrected in parts:
             path = self.path(corrected)
             line.set_data(*path.T)
             goal.set_data(self.delta[:1], self.delta[1:])
             self.draw_curves(axes, drawn, low, high)
+            name = "Corrected" if corrected else "Contraction"
             left = abs(path[-1] - self.delta).max()
-            axes.set_title(f"{'Corrected' if corrected else 'Contraction'}: after {self.steps} steps, {left:.2g} utils to go", loc="left")
+            axes.set_title(f"{name}: after {self.steps} steps, {left:.2g} utils to go", loc="left")
             axes.set(xlim=(low, high), ylim=(low, high))
 
 
 class Tangents(Picture):
-    """delta of some products as one nonlinear parameter moves, shares held, with the slope that the implicit function theorem gives.
+    """delta of some products as one nonlinear parameter moves, shares held, with its slopes (2.7).
 
     Parameters
     ----------
@@ -232,16 +260,21 @@ class Tangents(Picture):
         mu = taste_deviations(m.X2, m.tastes, Gamma)
         delta = invert_shares(m.shares, mu, m.weights).delta
         P = choice_probabilities(delta, mu)
-        return delta, delta_jacobian(P, buyers(P, m.weights), m.X2, m.tastes, [self.row], [self.column])[:, 0]
+        B, element = buyers(P, m.weights), ([self.row], [self.column])
+        return delta, delta_jacobian(P, B, m.X2, m.tastes, *element)[:, 0]
 
     def draw(self, figure):
         """A line, a tangent and a point for each product."""
         self.axes = axes = figure.subplots()
         self.lines = []
-        for (label, j), colour, style in zip(self.products.items(), (PRODUCT, HIGHLIGHT, SECOND, FOURTH), ("-.", "-", ":", "--")):
+        looks = zip((PRODUCT, HIGHLIGHT, SECOND, FOURTH), ("-.", "-", ":", "--"))
+        for (label, j), (colour, style) in zip(self.products.items(), looks):
             axes.plot(self.grid, self.paths[:, j], style, color=colour, label=label)
-            self.lines.append((axes.plot([], [], color=TRUTH, lw=1.2)[0], axes.plot([], [], "o", color=colour, ms=9)[0]))
-        axes.set(xlabel=self.name, ylabel="mean utility delta (utils)", title="As this taste spreads, sweet cereals need less mean utility")
+            tangent, = axes.plot([], [], color=TRUTH, lw=1.2)
+            point, = axes.plot([], [], "o", color=colour, ms=9)
+            self.lines.append((tangent, point))
+        axes.set(xlabel=self.name, ylabel="mean utility delta (utils)",
+                 title="As this taste spreads, sweet cereals need less mean utility")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
     def update(self, value=None):
@@ -254,21 +287,25 @@ class Tangents(Picture):
             point.set_data([value], [delta[j]])
 
 
-# The race: name, what is said of a method without a rate, evaluations of the shares in an iteration, cap on iterations
-RUNNERS = (("log form", "", 1, 600), ("exp form", "", 1, 600), ("corrected", "", 1, 300), ("SQUAREM", "leaps, no rate", 2, 150),
-           ("Newton", "digits double", 1, 100))
-TASTES = {"as drawn": (0, 0), "one type +800": (800, 0), "all types -800": (0, -800)}  # utils added to one type's tastes, to all
+# The race: name, what is said of a method without a rate, evaluations of the shares
+# in an iteration, cap on iterations.
+RUNNERS = (("log form", "", 1, 600), ("exp form", "", 1, 600), ("corrected", "", 1, 300),
+           ("SQUAREM", "leaps, no rate", 2, 150), ("Newton", "digits double", 1, 100))
+# Utils added to one type's tastes, and to all.
+TASTES = {"as drawn": (0, 0), "one type +800": (800, 0), "all types -800": (0, -800)}
 
 
 def plain_exp(shares, mu, weights):
-    """The map (2.2) as it stands in the lesson, `exp(mu)` unscaled: from delta (J,) to the next delta (J,)."""
+    """The map (2.2) as it stands in the lesson, `exp(mu)` unscaled: from delta to the next (J,)."""
     expmu = np.exp(mu)
     return lambda delta: np.log(shares) - np.log(expmu @ (weights / (1 + np.exp(delta) @ expmu)))
 
 
 def rounded(number):
     """A count with two significant digits where it exceeds a thousand."""
-    return f"{float(f'{number:.2g}') if number > 1000 else number:,.0f}" if np.isfinite(number) else "never"
+    if not np.isfinite(number):
+        return "never"
+    return f"{float(f'{number:.2g}') if number > 1000 else number:,.0f}"
 
 
 class Race(Picture):
@@ -295,50 +332,61 @@ class Race(Picture):
         self.left, self.right = figure.subplots(1, 2, width_ratios=(1.15, 1))
         change_axes(self.left, self.until)
         self.lines = history_lines(self.left, [name for name, *_ in RUNNERS])
-        self.lines["log form"][0].set(lw=7, alpha=0.35, marker="None")       # the exponentiated path lies on this one
+        self.lines["log form"][0].set(lw=7, alpha=0.35, marker="None")      # lies below exp form
         self.lines["exp form"][0].set(markevery=4, ms=6)
         self.limit = self.left.axhline(1e-13, color=OUTSIDE, lw=1.3)
-        self.limit_text = self.left.text(0.995 * self.until, 1, "tolerance", color="#666666", ha="right", va="bottom")
-        self.left.text(0.995 * self.until, 60, "dashes: the slope that the rate predicts", ha="right", va="top")
+        self.limit_text = self.left.text(0.995 * self.until, 1, "tolerance", color="#666666",
+                                         ha="right", va="bottom")
+        self.left.text(0.995 * self.until, 60, "dashes: the slope that the rate predicts",
+                       ha="right", va="top")
         self.left.xaxis.set_major_locator(MultipleLocator(50))
         self.title = self.left.set_title(" ")
         self.draw_score()
         paths = [line for pair in self.lines.values() for line in pair]
-        self.moving = [*paths, self.limit, self.limit_text, self.title, *self.bars, self.marks, *self.heads, *self.texts]
+        self.moving = [*paths, self.limit, self.limit_text, self.title,
+                       *self.bars, self.marks, *self.heads, *self.texts]
 
     def draw_score(self):
-        """For each method a line of text, a bar, a mark for the predicted number and what is said behind the bar."""
+        """For each method a line of text, a bar with a mark at the prediction, and words behind."""
         axes, rows = self.right, np.arange(len(RUNNERS))
         self.colours = [lines[0].get_color() for lines in self.lines.values()]
-        self.bars = axes.barh(rows + 0.2, np.ones(len(rows)), height=0.34, edgecolor=self.colours, color=self.colours, lw=2)
-        self.marks = axes.plot(np.full(len(rows), np.nan), rows + 0.2, "|", color=TRUTH, ms=22, mew=3)[0]
+        self.bars = axes.barh(rows + 0.2, np.ones(len(rows)), height=0.34, lw=2,
+                              edgecolor=self.colours, color=self.colours)
+        self.marks, = axes.plot(np.full(len(rows), np.nan), rows + 0.2, "|", color=TRUTH,
+                                ms=22, mew=3)
         self.heads = [axes.text(1.15, row - 0.02, "", va="bottom") for row in rows]
         self.texts = [axes.text(1, row + 0.2, "", va="center") for row in rows]
         axes.set_xscale("log")
-        axes.set(xlim=(1, 1e6), ylim=(len(rows) - 0.4, -0.5), xlabel="times computed (black: predicted)", yticks=[],
+        axes.set(xlim=(1, 1e6), xlabel="times computed (black: predicted)",
+                 ylim=(len(rows) - 0.4, -0.5), yticks=[],
                  title="The score, and the error left in delta")
         axes.set_xticks([1, 10, 100, 1000, 100_000], ["1", "10", "100", "", "100,000"])
         axes.minorticks_off()
 
     def run(self):
-        """Solve by each method, and by Newton's as exactly as the machine can; rates are those at the solution."""
+        """Solve by each method, and as exactly as Newton's can; rates are those at the solution."""
         v, weights = self.values, self.weights
         shares, mu = self.market()
         near = invert_shares(shares, mu, weights).delta
         self.delta = invert_shares(shares, mu, weights, method="newton", start=near).delta
         P = choice_probabilities(self.delta, mu)
-        plain, corrected = (float(contraction_rate(P, weights, corrected)) for corrected in (False, True))
+        plain, corrected = (float(contraction_rate(P, weights, c)) for c in (False, True))
         self.rates = {"log form": plain, "exp form": plain, "corrected": corrected}
+        zero, tolerance, caps = 0 * shares, v["tolerance"], [cap for *_, cap in RUNNERS]
         with np.errstate(all="ignore"):                         # what overflows is shown as such
-            maps = log_contraction(shares, mu, weights), plain_exp(shares, mu, weights), exp_contraction(shares, mu, weights)
-            self.found = {name: iterate(update, 0 * shares, v["tolerance"], cap) for update, (name, _, _, cap) in zip(maps, RUNNERS)}
-            self.found["SQUAREM"] = squarem(maps[2], 0 * shares, v["tolerance"], RUNNERS[3][3])
-            self.found["Newton"] = newton(shares, mu, weights, 0 * shares, v["tolerance"], RUNNERS[4][3])
+            maps = {"log form": log_contraction(shares, mu, weights),
+                    "exp form": plain_exp(shares, mu, weights),
+                    "corrected": exp_contraction(shares, mu, weights)}
+            self.found = {name: iterate(maps[name], zero, tolerance, cap)
+                          for name, cap in zip(maps, caps)}
+            self.found["SQUAREM"] = squarem(maps["corrected"], zero, tolerance, caps[3])
+            self.found["Newton"] = newton(shares, mu, weights, zero, tolerance, caps[4])
 
     def market(self):
         """Observed shares (J,) and taste deviations (J, I)."""
         one, everybody = TASTES[self.values["tastes"]]
-        mu = taste_deviations(self.X2, self.nodes, self.values["sigma"] * np.eye(self.X2.shape[1])) + everybody
+        Gamma = self.values["sigma"] * np.eye(self.X2.shape[1])
+        mu = taste_deviations(self.X2, self.nodes, Gamma) + everybody
         mu[:, np.argmax(self.nodes[:, 0])] += one
         return (1 - self.values["outside_share"]) * self.proportions, mu
 
@@ -347,41 +395,51 @@ class Race(Picture):
         return bool(self.found[name][1][-1] <= self.values["tolerance"])
 
     def predicted(self, name):
-        """Iterations from a change of one to the tolerance by the rate alone; NaN for a method without a rate."""
+        """Iterations from a change of one to the tolerance by the rate alone, NaN without one."""
         rate = self.rates.get(name, np.nan)
-        return max(1.0, np.log(self.values["tolerance"]) / np.log(max(rate, 1e-300))) if rate < 1 else np.nan
+        if not rate < 1:
+            return np.nan
+        return max(1.0, np.log(self.values["tolerance"]) / np.log(max(rate, 1e-300)))
 
     def score(self, name, evaluations=1):
-        """How often shares are computed until the tolerance; where the cap came first, what the rate makes of the last change."""
+        """How often shares are computed until the tolerance, counted or forecast by the rate."""
         changes = self.found[name][1]
         if self.finished(name):
             return evaluations * len(changes)
-        return len(changes) + np.ceil(np.log(self.values["tolerance"] / changes[-1]) / np.log(self.rates.get(name, np.nan)))
+        left = np.log(self.values["tolerance"] / changes[-1])
+        return len(changes) + np.ceil(left / np.log(self.rates.get(name, np.nan)))
 
     def update(self, outside_share=None, sigma=None, tolerance=None, tastes=None):
-        """Observed outside share, standard deviation of the tastes (utils), the change in delta that ends an iteration, a key of TASTES."""
-        given = {"outside_share": outside_share, "sigma": sigma, "tolerance": tolerance, "tastes": tastes}
-        self.values.update({name: value for name, value in given.items() if value is not None})
+        """Observed outside share, sigma (utils), tolerance of the change, a key of TASTES."""
+        self.values = keep(self.values, outside_share=outside_share, sigma=sigma,
+                           tolerance=tolerance, tastes=tastes)
         self.run()
         for row, (name, what, evaluations, _) in enumerate(RUNNERS):
             changes = np.array(self.found[name][1])
-            set_history(self.lines[name], changes[:2 * self.until], None if name == "exp form" else self.rates.get(name), evaluations)
+            rate = None if name == "exp form" else self.rates.get(name)
+            set_history(self.lines[name], changes[:2 * self.until], rate, evaluations)
             self.mark(row, name, what, self.score(name, evaluations))
-        self.marks.set_xdata([self.predicted(name) if np.isfinite(self.found[name][0]).all() else np.nan for name, *_ in RUNNERS])
+        solved = {name: np.isfinite(self.found[name][0]).all() for name, *_ in RUNNERS}
+        self.marks.set_xdata([self.predicted(name) if solved[name] else np.nan for name in solved])
         self.limit.set_ydata([self.values["tolerance"]] * 2)
         self.limit_text.set_y(1.4 * self.values["tolerance"])
-        shown = self.values["outside_share"], self.values["sigma"], self.values["tastes"]
-        self.title.set_text("Outside share {:.3g}, sigma {:.1f}, {}".format(*shown).removesuffix(", as drawn"))
+        v = self.values
+        tastes = "" if v["tastes"] == "as drawn" else f", {v['tastes']}"
+        self.title.set_text(f"Outside share {v['outside_share']:.3g}, "
+                            f"sigma {v['sigma']:.1f}{tastes}")
 
     def mark(self, row, name, what, count):
-        """Words and bar of a method: filled where it was counted, empty where it is a forecast, none where it is lost."""
-        finished, bar, (delta, changes) = self.finished(name), self.bars[row], self.found[name]
+        """Words and bar of a method: filled if counted, empty if forecast, none if lost."""
+        finished, bar = self.finished(name), self.bars[row]
         predicted = self.predicted(name)
-        rate = f"rate {self.rates[name]:.4f}, predicted {rounded(predicted)}" if name in self.rates else what
+        rate = what
+        if name in self.rates:
+            rate = f"rate {self.rates[name]:.4f}, predicted {rounded(predicted)}"
         self.heads[row].set_text(f"{SYMBOLS[LOOKS[name][1]]} {name}: {rate}")
-        bar.set(width=max(count, 1) if np.isfinite(count) else 1, facecolor=self.colours[row] if finished else "white")
+        bar.set(width=max(count, 1) if np.isfinite(count) else 1,
+                facecolor=self.colours[row] if finished else "white")
         error = abs(delta - self.delta).max()
-        lost = "lost: a delta that is not a number" if not np.isfinite(delta).all() else "not solved"
+        lost = "not solved" if np.isfinite(delta).all() else "lost: a delta that is not a number"
         told = f"{count:,.0f}, error {error:.0e}" if finished else f"about {rounded(count)}"
         inside = not finished and np.isfinite(count)
         behind = 1.25 * (np.nanmax([count, predicted]) if finished else 1)

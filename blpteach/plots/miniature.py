@@ -1,20 +1,23 @@
-"""Pictures of lesson 00: a market, why price is endogenous, what a halved price does in the logit, and what the market size does."""
+"""Pictures of lesson 00: a market, endogenous prices, a halved price, and the market's size."""
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MultipleLocator
 
 from ..gmm import concentrate, weighting_2sls
 from ..inversion import logit_delta
-from ..post_estimation import diversion_ratios, elasticities, equilibrium_prices, margins, ownership_matrix, share_jacobian
+from ..post_estimation import (diversion_ratios, elasticities, equilibrium_prices, margins,
+                               ownership_matrix, share_jacobian)
 from ..utility import market_shares
-from .style import HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
+from .style import HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture, keep
 
-SMALL = 10.5                                                    # points, for the ids of products
-SPAN = np.array([[-0.09, 0.105], [-5, 4]])                      # dollars, utils: from the centre of a cloud to the edges of the picture
-LARGEST = 4                                                     # market size, as a multiple of the table's
-RESULTS = {"price coefficient": "{:.2f}", "own elasticity": "{:.2f}", "Lerner index": "{:.3f}", "diversion to outside": "{:.3f}",
-           "cross elasticity": "{:.3f}", "merger: equilibrium": "{:.1%}", "merger: one step, p = c + η": "{:.1%}"}
-STABLE = 3                                                      # of the results hardly depend on the market size
+SMALL = 10.5                            # points, for the ids of products
+SPAN = np.array([[-0.09, 0.105],        # dollars and utils, from the centre of a cloud
+                 [-5, 4]])              # to the edges of the picture
+LARGEST = 4                             # market size, as a multiple of the table's
+RESULTS = {"price coefficient": "{:.2f}", "own elasticity": "{:.2f}", "Lerner index": "{:.3f}",
+           "diversion to outside": "{:.3f}", "cross elasticity": "{:.3f}",
+           "merger: equilibrium": "{:.1%}", "merger: one step, p = c + η": "{:.1%}"}
+STABLE = 3                              # of the results hardly depend on the market size
 
 
 class Market(Picture):
@@ -31,16 +34,19 @@ class Market(Picture):
 
     def __init__(self, products, market, product, **values):
         self.market, self.product = market, product
-        self.table = products[products["market_ids"] == market].sort_values("shares", ascending=False)
+        here = products[products["market_ids"] == market]
+        self.table = here.sort_values("shares", ascending=False)
         super().__init__(**values)
 
     def draw(self, figure):
         """Bars for the products and one for the outside good."""
         names = [*self.table["product_ids"], "outside"]
-        colours = [HIGHLIGHT if name == self.product else OUTSIDE if name == "outside" else PRODUCT for name in names]
+        special = {self.product: HIGHLIGHT, "outside": OUTSIDE}
+        colours = [special.get(name, PRODUCT) for name in names]
         self.axes = figure.subplots()
         self.bars = self.axes.bar(names, np.zeros(len(names)), color=colours)
-        self.labels = [self.axes.text(k, 0, "", ha="center", va="bottom", fontsize=SMALL) for k in range(len(names))]
+        self.labels = [self.axes.text(k, 0, "", ha="center", va="bottom", fontsize=SMALL)
+                       for k in range(len(names))]
         self.axes.tick_params(axis="x", rotation=90, labelsize=SMALL)
         self.axes.grid(axis="x", visible=False)
         self.axes.set(ylabel="share (percent of servings)", xlim=(-0.8, len(names) - 0.2))
@@ -54,7 +60,8 @@ class Market(Picture):
             bar.set_height(height)
             label.set(y=height, text=f"{height:.1f}")
         self.axes.set_ylim(0, 1.12 * heights.max())
-        self.axes.set_title(f"Who buys what in market {self.market}? {heights[-1]:.0f} of 100 possible servings are none of these cereals",
+        self.axes.set_title(f"Who buys what in market {self.market}? "
+                            f"{heights[-1]:.0f} of 100 possible servings are none of these cereals",
                             loc="left")
 
 
@@ -72,7 +79,8 @@ class Slopes(Picture):
         codes = np.unique(product_ids, return_inverse=True)[1]
         count = np.bincount(codes)
         self.points = np.column_stack([prices, delta])          # (N, 2)
-        self.means = np.column_stack([np.bincount(codes, column) / count for column in self.points.T])
+        sums = [np.bincount(codes, column) for column in self.points.T]
+        self.means = np.column_stack(sums) / count[:, None]
         self.within = self.points - self.means[codes]
         super().__init__(**values)
 
@@ -80,28 +88,32 @@ class Slopes(Picture):
         """Two clouds, and lines to be moved."""
         left, right = self.axes = figure.subplots(1, 2)
         left.scatter(*self.points.T, s=6, color=RIVAL, alpha=0.35, lw=0)
-        left.scatter(*self.means.T, s=55, color=PRODUCT, zorder=3, label="averages of the 24 products")
-        left.set(xlabel="price (dollars a serving)", ylabel="mean utility δ (utils)", title="Across products: does price hurt?")
+        left.scatter(*self.means.T, s=55, color=PRODUCT, zorder=3,
+                     label="averages of the 24 products")
+        left.set(xlabel="price (dollars a serving)", ylabel="mean utility δ (utils)",
+                 title="Across products: does price hurt?")
         right.scatter(*self.within.T, s=6, color=RIVAL, alpha=0.35, lw=0)
         right.set(xlabel="price less its average (dollars)", ylabel="δ less its average (utils)",
                   title="Within a product: does price hurt?")
-        centre = self.points.mean(0)                            # both panels span as many dollars and utils
+        centre = self.points.mean(0)                            # both panels have the same span
         left.set(xlim=centre[0] + SPAN[0], ylim=centre[1] + SPAN[1])
         right.set(xlim=SPAN[0], ylim=SPAN[1])
         across = np.polyfit(*self.means.T, 1)
         ends = np.array([self.means[:, 0].min(), self.means[:, 0].max()])
-        left.plot(ends, np.polyval(across, ends), color=PRODUCT, label=f"line through them: slope {signed(across[0], 2)}")
+        left.plot(ends, np.polyval(across, ends), color=PRODUCT,
+                  label=f"line through them: slope {signed(across[0], 2)}")
         left.xaxis.set_major_locator(MultipleLocator(0.05))
         right.xaxis.set_major_locator(MultipleLocator(0.05))
-        self.lines = [right.plot([], [], color=colour, ls=style, label=" ")[0] for colour, style in ((TRUTH, "-"), (HIGHLIGHT, "--"))]
+        self.lines = [right.plot([], [], color=colour, ls=style, label=" ")[0]
+                      for colour, style in ((TRUTH, "-"), (HIGHLIGHT, "--"))]
         left.legend(loc="lower left")
 
     def update(self, slope=None, iv_slope=None):
-        """Lines through the origin of the right panel: least squares and instruments, in utils per dollar."""
-        given = {"slope": slope, "iv_slope": iv_slope}
-        self.slopes = {**getattr(self, "slopes", {"slope": 0.0, "iv_slope": 0.0}), **{k: v for k, v in given.items() if v is not None}}
-        ends = np.array([-0.03, 0.03])
-        for line, slope, name in zip(self.lines, self.slopes.values(), ("least squares", "instruments")):
+        """Slopes in the right panel, in utils per dollar: of least squares and by instruments."""
+        old = getattr(self, "slopes", {"slope": 0.0, "iv_slope": 0.0})
+        self.slopes = keep(old, slope=slope, iv_slope=iv_slope)
+        ends, names = np.array([-0.03, 0.03]), ("least squares", "instruments")
+        for line, slope, name in zip(self.lines, self.slopes.values(), names):
             line.set_data(ends, slope * ends)
             line.set_label(f"{name}: slope {signed(slope, 2)}")
         self.axes[1].legend(loc="lower left")
@@ -123,7 +135,8 @@ class PriceChange(Picture):
     size = (12, 4.8)
 
     def __init__(self, estimates, market, product, near, far, **values):
-        problem, self.product, self.marked = estimates.problem, product, {near: "its twin", far: "no sugar"}
+        problem, self.product = estimates.problem, product
+        self.marked = {near: "its twin", far: "no sugar"}
         rows = np.flatnonzero(problem.products["market_ids"] == market)
         sugar = problem.products["sugar"].to_numpy()
         rows = rows[np.argsort(sugar[rows], kind="stable")]
@@ -134,26 +147,33 @@ class PriceChange(Picture):
 
     def shares(self, change):
         """Shares (J + 1,) when the price changes by `change` percent, the outside good's last."""
-        utility = self.delta + self.beta_price * self.price * change / 100 * (self.ids == self.product)
+        changes = self.price * change / 100 * (self.ids == self.product)
+        utility = self.delta + self.beta_price * changes
         inside = market_shares(utility, np.zeros((len(utility), 1)), np.ones(1))
         return np.r_[inside, 1 - inside.sum()]
 
     def draw(self, figure):
-        """Bars by rival in the order of sugar on the left, and where buyers come from on the right."""
+        """Bars by rival in the order of sugar on the left, where buyers come from on the right."""
         self.left, self.right = figure.subplots(1, 2, width_ratios=(3.4, 1))
         self.others = np.flatnonzero(self.ids != self.product)
         names = [f"{self.ids[j]}  ({self.sugar[j]})" for j in self.others] + ["outside good"]
-        self.bars = self.left.bar(names, np.zeros(len(names)), color=[self.colour(j) for j in self.others] + [OUTSIDE])
-        self.notes = [self.left.annotate(text, (list(self.ids[self.others]).index(name), 1), ha="center", va="bottom", fontsize=12)
-                      for name, text in self.marked.items()]
+        colours = [self.colour(j) for j in self.others] + [OUTSIDE]
+        self.bars = self.left.bar(names, np.zeros(len(names)), color=colours)
+        places = list(self.ids[self.others])
+        self.notes = [self.left.annotate(text, (places.index(name), 1), ha="center", va="bottom",
+                                         fontsize=12) for name, text in self.marked.items()]
         self.left.tick_params(axis="x", rotation=90, labelsize=SMALL)
         self.left.grid(axis="x", visible=False)
         self.left.axhline(0, color=TRUTH, lw=0.8)
-        self.all_alike = self.left.text(0.5, 0.04, "", transform=self.left.transAxes, ha="center", fontsize=13, fontweight="bold")
-        self.left.set(ylabel="change in share (percent)", xlabel="rivals by sugar content (in parentheses), and the outside good",
-                      ylim=(-42, 20), xlim=(-1.6, len(names) - 0.2))
-        self.sources = self.right.bar(["outside\ngood", "rivals"], [0, 0], color=[OUTSIDE, RIVAL], width=0.6)
-        self.counts = [self.right.text(k, 0, "", ha="center", va="bottom", fontsize=13) for k in range(2)]
+        self.all_alike = self.left.text(0.5, 0.04, "", transform=self.left.transAxes, ha="center",
+                                        fontsize=13, fontweight="bold")
+        self.left.set(ylabel="change in share (percent)", ylim=(-42, 20),
+                      xlabel="rivals by sugar content (in parentheses), and the outside good",
+                      xlim=(-1.6, len(names) - 0.2))
+        self.sources = self.right.bar(["outside\ngood", "rivals"], [0, 0], width=0.6,
+                                      color=[OUTSIDE, RIVAL])
+        self.counts = [self.right.text(k, 0, "", ha="center", va="bottom", fontsize=13)
+                       for k in range(2)]
         self.right.grid(axis="x", visible=False)
         self.right.set(ylim=(0, 100), ylabel="percent of them")
 
@@ -170,14 +190,15 @@ class PriceChange(Picture):
             bar.set_height(height)
         for note in self.notes:
             note.set_y(max(heights[0], 0) + 1)
-        self.left.set_title(f"Who loses buyers if the price of {self.product} changes by {signed(self.change, 0)} %?")
+        self.left.set_title(f"Who loses buyers if the price of {self.product} changes "
+                            f"by {signed(self.change, 0)} %?")
         self.all_alike.set_text(f"every one of them: {signed(heights[0], 1)} %")
         self.show_sources(old, new)
 
     def show_sources(self, old, new):
         """Where those who come to the product come from, or where those who leave it go."""
-        moved = (old - new)[np.r_[self.others, len(self.ids)]]
-        moved = moved if self.change else old[np.r_[self.others, len(self.ids)]]             # the limit of a small change
+        losers = np.r_[self.others, len(self.ids)]
+        moved = (old - new if self.change else old)[losers]     # old: the limit of a small change
         outside = 100 * moved[-1] / moved.sum()
         for bar, count, height in zip(self.sources, self.counts, (outside, 100 - outside)):
             bar.set_height(height)
@@ -186,7 +207,7 @@ class PriceChange(Picture):
 
 
 class MarketSize(Picture):
-    """What the assumed size of the market does to the logit's results; everything is estimated anew at each size.
+    """What the assumed size of the market does to the logit's results, estimated anew at each size.
 
     Parameters
     ----------
@@ -206,29 +227,34 @@ class MarketSize(Picture):
         super().__init__(**values)
 
     def results(self, market_size, target):
-        """The logit estimated at this market size, and what follows: a dict from a name in `RESULTS` to its value."""
+        """The logit estimated at this market size: a value for each of RESULTS."""
         problem, delta = self.problem, np.empty(self.problem.N)
         for block in problem.blocks:
             delta[block.index] = logit_delta(block.shares / market_size, block.weights)
         beta_price = (self.beta_map @ delta)[0]
         merged = np.where(self.firms == target, self.buyer, self.firms)
         parties = np.isin(self.firms, (self.buyer, target))
-        parts = [logit_step5(delta[b.index], beta_price, b.shares / market_size, problem.prices[b.index], self.firms[b.index],
-                             merged[b.index], b.weights) for b in problem.blocks]
-        own, lerner, to_outside, equilibrium, one_step = (scatter(problem, column) for column in list(zip(*parts))[:5])
-        cross = np.concatenate([part[5] for part in parts]).mean()
-        values = (beta_price, own.mean(), lerner.mean(), to_outside.mean(), cross, equilibrium[parties].mean(), one_step[parties].mean())
+        parts = [logit_step5(delta[b.index], beta_price, b.shares / market_size,
+                             problem.prices[b.index], self.firms[b.index], merged[b.index],
+                             b.weights) for b in problem.blocks]
+        *stacks, crosses = zip(*parts)
+        own, lerner, to_outside, equilibrium, one_step = (scatter(problem, s) for s in stacks)
+        values = (beta_price, own.mean(), lerner.mean(), to_outside.mean(),
+                  np.concatenate(crosses).mean(),
+                  equilibrium[parties].mean(), one_step[parties].mean())
         return dict(zip(RESULTS, values))
 
     def draw(self, figure):
-        """The market as one bar above; below it a hundred buyers who leave, and the results against those in the table."""
+        """The market as a bar above; below a hundred who leave, and results against the table's."""
         grid = figure.add_gridspec(2, 2, height_ratios=(1, 6), width_ratios=(1, 2.3))
-        self.top, self.crowd, self.right = figure.add_subplot(grid[0, :]), figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
+        self.top, self.crowd, self.right = (figure.add_subplot(place) for place in
+                                            (grid[0, :], grid[1, 0], grid[1, 1]))
         self.draw_market()
         self.draw_crowd()
         self.draw_results()
         self.titles = [axes.set_title(" ", y=1) for axes in (self.right, self.crowd)]
-        self.moving = [self.assumed, self.rest, self.people, *self.bars, self.same, *self.before, *self.now, *self.titles]
+        self.moving = [self.assumed, self.rest, self.people, *self.bars, self.same,
+                       *self.before, *self.now, *self.titles]
 
     def draw_market(self):
         """What is observed, and beside it what is assumed."""
@@ -238,38 +264,45 @@ class MarketSize(Picture):
         self.top.text(self.observed / 2, 0, "bought", color="white", ha="center", va="center")
         self.rest = self.top.text(0, 0, "", ha="center", va="center")
         self.top.set(yticks=[], xlim=(0, LARGEST), xticks=range(1, LARGEST + 1))
-        self.top.set_xticklabels(["as in the table", *(f"{k} times" for k in range(2, LARGEST + 1))])
-        self.top.set_title("The market: what is bought is observed, the outside good (grey) is assumed", y=1)
+        multiples = [f"{k} times" for k in range(2, LARGEST + 1)]
+        self.top.set_xticklabels(["as in the table", *multiples])
+        self.top.set_title("The market: what is bought is observed, "
+                           "the outside good (grey) is assumed", y=1)
         self.top.spines["left"].set_visible(False)
         self.top.grid(visible=False)
 
     def draw_crowd(self):
         """Ten rows of ten."""
-        self.people = self.crowd.pcolormesh(np.zeros((10, 10)), cmap=ListedColormap([RIVAL, OUTSIDE]), vmin=0, vmax=1, edgecolors="white", lw=3)
+        self.people = self.crowd.pcolormesh(np.zeros((10, 10)), vmin=0, vmax=1,
+                                            cmap=ListedColormap([RIVAL, OUTSIDE]),
+                                            edgecolors="white", lw=3)
         self.crowd.set(xticks=[], yticks=[])
         self.crowd.set_aspect("equal")
         self.crowd.spines[:].set_visible(False)
 
     def draw_results(self):
-        """A bar for each result, as a multiple of its value in the table, and the two values as numbers."""
+        """A bar for each result, as a multiple of its value in the table, and both as numbers."""
         places = np.arange(len(RESULTS))[::-1]
-        self.bars = self.right.barh(places, np.ones(len(RESULTS)), color=[PRODUCT] * STABLE + [HIGHLIGHT] * (len(RESULTS) - STABLE), height=0.62)
+        colours = [PRODUCT] * STABLE + [HIGHLIGHT] * (len(RESULTS) - STABLE)
+        self.bars = self.right.barh(places, np.ones(len(RESULTS)), color=colours, height=0.62)
         self.same = self.right.axvline(1, color=TRUTH, lw=1.2)
-        self.right.set(xlim=(0, 2.95), xticks=(0, 0.5, 1, 2), yticks=[], ylim=(-0.6, len(RESULTS) + 0.3))
+        self.right.set(xlim=(0, 2.95), xticks=(0, 0.5, 1, 2),
+                       ylim=(-0.6, len(RESULTS) + 0.3), yticks=[])
         self.right.set_xticklabels(["0", "half", "same", "twice"])
         self.right.set_xlabel("compared with the result in the table's market", loc="left")
-        for k, name in zip(places, RESULTS):                    # plain texts are drawn twice as fast as tick labels
+        for k, name in zip(places, RESULTS):                    # drawn twice as fast as tick labels
             self.right.text(-0.04, k, name, ha="right", va="center")
         self.right.spines["bottom"].set_bounds(0, 2)
-        self.before, self.now = ([self.right.text(x, k, "", ha="right", va="center", color=colour) for k in places]
-                                 for x, colour in ((2.42, "#555555"), (2.93, TRUTH)))
+        self.before, self.now = (
+            [self.right.text(x, k, "", ha="right", va="center", color=colour) for k in places]
+            for x, colour in ((2.42, "#555555"), (2.93, TRUTH)))
         for x, text in ((2.42, "table"), (2.93, "now")):
-            self.right.text(x, len(RESULTS) - 0.1, text, ha="right", va="center", fontweight="bold")
+            self.right.text(x, len(RESULTS) - 0.1, text, ha="right", va="center",
+                            fontweight="bold")
 
     def update(self, market_size=None, target=None):
         """Market size as a multiple of the table's; the firm that is taken over."""
-        given = {"market_size": market_size, "target": target}
-        self.values.update({name: value for name, value in given.items() if value is not None})
+        self.values = keep(self.values, market_size=market_size, target=target)
         size, target = self.values["market_size"], self.values["target"]
         if target not in self.in_the_table:
             self.in_the_table[target] = self.results(1.0, target)
@@ -285,7 +318,8 @@ class MarketSize(Picture):
     def show_market(self, size):
         """The observed part stays; the rest is what was assumed."""
         self.assumed.set_width(size - self.observed)
-        self.rest.set(x=(self.observed + size) / 2, text=f"{100 * (1 - self.observed / size):.0f} %")
+        assumed = 100 * (1 - self.observed / size)
+        self.rest.set(x=(self.observed + size) / 2, text=f"{assumed:.0f} %")
 
     def show_crowd(self, to_outside):
         """Of a hundred who leave a cereal, those who leave cereals altogether are grey."""
@@ -295,18 +329,24 @@ class MarketSize(Picture):
 
 
 def logit_step5(delta, beta_price, shares, prices, firms, merged, weights):
-    """Step 5 of a logit on a stack of markets: six arrays (..., J), of which the last holds cross elasticities (..., J, J - 1).
+    """Step 5 of a logit on a stack of markets: five arrays (..., J), and cross elasticities, flat.
 
-    Own elasticities, Lerner indices, diversion to the outside good, and what a merger does to prices, as fractions of them: in the new
-    equilibrium, and after one step `p = c + eta`, the margins eta taken with the new owners at the old shares.
+    Own elasticities, Lerner indices, diversion to the outside good, and what a merger
+    does to prices, as fractions of them: in the new equilibrium, and after one step `p = c + eta`,
+    the margins eta taken with the new owners at the old shares.
     """
-    P, alpha, J = shares[..., None], np.full((*shares.shape, 1), beta_price), np.arange(shares.shape[-1])
+    J, P = np.arange(shares.shape[-1]), shares[..., None]
+    alpha = np.full(P.shape, beta_price)
     jacobian = share_jacobian(P, weights, alpha)
-    before, after = (margins(shares, jacobian, ownership_matrix(owners)) for owners in (firms, merged))
-    found = equilibrium_prices(delta, np.zeros_like(P), alpha, weights, prices, prices - before, ownership_matrix(merged), tolerance=1e-10)
+    H = ownership_matrix(merged)
+    before = margins(shares, jacobian, ownership_matrix(firms))
+    one_step = (margins(shares, jacobian, H) - before) / prices
+    found = equilibrium_prices(delta, np.zeros_like(P), alpha, weights, prices, prices - before, H,
+                               tolerance=1e-10)
     E = elasticities(jacobian, prices, shares)                  # (..., J, J)
     to_outside = diversion_ratios(P, weights, alpha)[..., J, J]
-    return E[..., J, J], before / prices, to_outside, found.prices / prices - 1, (after - before) / prices, E[..., J[:, None] != J].ravel()
+    return (E[..., J, J], before / prices, to_outside, found.prices / prices - 1, one_step,
+            E[..., J[:, None] != J].ravel())
 
 
 def scatter(problem, stacks):

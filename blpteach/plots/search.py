@@ -1,4 +1,4 @@
-"""Pictures of lesson 04: how searches descend, the valley that some stop in, who minds the price, the halved price once more."""
+"""Pictures of lesson 04: how searches descend, the valley they stop in, who minds the price."""
 
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
@@ -10,7 +10,8 @@ from ..outer_loop import Objective, gauss_newton
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
 
 INCOME, CURVATURE = "pi[prices, income]", "pi[prices, income_squared]"
-LOOKS = {"Gauss-Newton, bare": (PRODUCT, "o"), "Gauss-Newton": (SECOND, "^"), "BFGS": (FOURTH, "s"), "Nelder-Mead": (OUTSIDE, "")}
+LOOKS = {"Gauss-Newton, bare": (PRODUCT, "o"), "Gauss-Newton": (SECOND, "^"),
+         "BFGS": (FOURTH, "s"), "Nelder-Mead": (OUTSIDE, "")}
 COLOURS = {"BFGS": FOURTH, "Gauss-Newton": SECOND}
 WHITE = {"fc": "white", "ec": "none", "pad": 1}
 
@@ -27,10 +28,11 @@ def say(axes, title):
 
 def explain(axes, handles, loc="upper left", **options):
     """Make the legend anew from the handles' present labels."""
-    axes.legend(handles, [handle.get_label() for handle in handles], loc=loc, fontsize=12, frameon=False, **options)
+    labels = [handle.get_label() for handle in handles]
+    axes.legend(handles, labels, loc=loc, fontsize=12, frameon=False, **options)
 
 
-# Searching while some parameters are held ----------------------------------------------------------------------------------
+# Searching while some parameters are held --------------------------------------------------------
 
 class Held:
     """Estimation of all parameters but a few, which are held at given values.
@@ -49,10 +51,14 @@ class Held:
         labels = self.free.names
         self.held = [labels.index(name) for name in names]
         self.kept = np.setdiff1d(np.arange(len(labels)), self.held)
-        self.beta_map, self.moment_map = concentrate(problem.X1, problem.Z, weighting_2sls(problem.Z))
+        W = weighting_2sls(problem.Z)
+        self.beta_map, self.moment_map = concentrate(problem.X1, problem.Z, W)
 
     def search(self, values, start, tolerance=1e-6):
-        """The best theta2 (P,) with the held ones at `values`, and its objective; `start` (P,) is where the others begin."""
+        """The best theta2 (P,) with the held ones at `values`, and its objective.
+
+        The others begin where they are in `start` (P,).
+        """
         theta2 = start.copy()
         theta2[self.held] = values
         whole = Objective(self.problem.solver(self.free), self.moment_map)
@@ -61,7 +67,10 @@ class Held:
         return rest.among(others), rest.value(others)
 
     def follow(self, values, start, tolerance=1e-4):
-        """theta2 (V, P) and objective (V,) along a sequence of held values, each searched from where the last two point to."""
+        """theta2 (V, P) and objective (V,) along a sequence of held values.
+
+        Each is searched from where the last two point to.
+        """
         before, found = [], []
         for k, value in enumerate(values):
             guess = start if k == 0 else before[-1]
@@ -74,9 +83,10 @@ class Held:
         return np.array(before), np.array(found)
 
     def profile(self, values, start, middle, tolerance=1e-4):
-        """theta2 (V, P) and objective (V,) at each held value, from the one nearest to `middle` outwards."""
+        """theta2 (V, P) and objective (V,) at each held value, from `middle` outwards."""
         first = abs(np.asarray(values) - middle).argmin()
-        down, up = self.follow(values[first::-1], start, tolerance), self.follow(values[first:], start, tolerance)
+        down = self.follow(values[first::-1], start, tolerance)
+        up = self.follow(values[first:], start, tolerance)
         return tuple(np.concatenate([low[:0:-1], high]) for low, high in zip(down, up))
 
     def at(self, theta2):
@@ -89,10 +99,12 @@ class Held:
 
 
 class Landscape:
-    """The objective over two price parameters, all others estimated anew at each point: the valley that searches descend into.
+    """The objective over two price parameters, all others estimated anew at each point.
 
-    The second coordinate is how fast the price coefficient changes with log income at average income,
-    `pi[prices, income] + twice_mean * pi[prices, income_squared]`: in these coordinates the valley is wide enough to be seen.
+    It shows the valley that searches descend into. The second coordinate is how fast the price
+    coefficient changes with log income at average income,
+    `pi[prices, income] + twice_mean * pi[prices, income_squared]`:
+    in these coordinates the valley is wide enough to be seen.
 
     Parameters
     ----------
@@ -136,19 +148,21 @@ class Landscape:
         return theta2
 
     def across(self, path, lowest):
-        """Curvature, slope and objective (three arrays (V, S)): from each point of the floor to both sides."""
+        """Curvature, slope and objective, three arrays (V, S): from the floor to both sides."""
         both = Held(self.problem, self.estimates, [CURVATURE, INCOME])
         slopes = np.r_[-self.offsets[:0:-1], self.offsets]
         rows = []
         for theta2, middle in zip(path, lowest):
             curvature, slope = self.point(theta2)
-            left, right = (march(both, theta2, self.columns, sign * self.offsets[1:]) for sign in (-1, 1))
-            rows.append((np.full(slopes.size, curvature), slope + slopes, np.r_[left[::-1], middle, right]))
+            left, right = (march(both, theta2, self.columns, sign * self.offsets[1:])
+                           for sign in (-1, 1))
+            objectives = np.r_[left[::-1], middle, right]
+            rows.append((np.full(slopes.size, curvature), slope + slopes, objectives))
         return (np.array(part) for part in zip(*rows))
 
 
 def march(held, theta2, columns, offsets):
-    """Objectives in equal steps of income's coefficient away from theta2, on the valley's floor."""
+    """Objectives as income's coefficient leaves theta2, on the valley's floor, in equal steps."""
     before, objectives = [theta2], []
     for offset in offsets:
         guess = before[-1] + (before[-1] - before[-2] if len(before) > 1 else 0)
@@ -159,24 +173,25 @@ def march(held, theta2, columns, offsets):
 
 
 def refine(x, y, objective, times=12):
-    """A finer grid (three arrays): cubic splines in the logarithm of the objective, and in x and y."""
+    """A finer grid (three arrays): cubic splines in x, y and the logarithm of the objective."""
     rows, columns = (np.arange(n, dtype=float) for n in objective.shape)
     finer = [np.linspace(0, n[-1], times * (len(n) - 1) + 1) for n in (rows, columns)]
-    return tuple(inverse(RectBivariateSpline(rows, columns, function(values), kx=3, ky=3)(*finer))
-                 for values, function, inverse in ((x, np.copy, np.copy), (y, np.copy, np.copy), (objective, np.log, np.exp)))
+    x, y, logs = (RectBivariateSpline(rows, columns, values, kx=3, ky=3)(*finer)
+                  for values in (x, y, np.log(objective)))
+    return x, y, np.exp(logs)
 
 
-# How searches descend ------------------------------------------------------------------------------------------------------
+# How searches descend ----------------------------------------------------------------------------
 
 class Searches(Picture):
-    """The lowest objective so far against the evaluations that it took; dots are evaluations that did not improve it.
+    """The lowest objective so far against the evaluations it took; dots did not improve it.
 
     Parameters
     ----------
     paths : dict
         From the name of a search to its objectives, one an evaluation; at most four.
     goal : float
-        The minimum: the legend says after how many evaluations a search was within 0.1 percent of it.
+        The minimum: the legend says when a search was within 0.1 percent of it.
     title : str
     """
     size = (11.5, 4.2)
@@ -191,8 +206,10 @@ class Searches(Picture):
         axes.axhline(self.goal, color=TRUTH, lw=1, ls=":")
         self.lines = [axes.plot([], [], ms=5)[0] for _ in range(4)]
         self.dots = [axes.plot([], [], ".", ms=5, alpha=0.6)[0] for _ in range(4)]
-        axes.set(xscale="log", yscale="log", xlabel="evaluations of the objective", ylabel="lowest objective q so far")
-        heights, counts = [5, 10, 20, 50, 100, 1000, 10000, 100000], [1, 3, 10, 30, 100, 300, 1000]
+        axes.set(xscale="log", xlabel="evaluations of the objective",
+                 yscale="log", ylabel="lowest objective q so far")
+        heights = [5, 10, 20, 50, 100, 1000, 10000, 100000]
+        counts = [1, 3, 10, 30, 100, 300, 1000]
         axes.set_yticks(heights, [f"{height:,}" for height in heights])
         axes.set_xticks(counts, counts)
         axes.minorticks_off()
@@ -201,38 +218,46 @@ class Searches(Picture):
         """Lines and their legend, in the order given."""
         self.paths = self.paths if paths is None else paths
         for line, dots, (name, values) in zip(self.lines, self.dots, self.paths.items()):
-            lowest, count = np.minimum.accumulate(values), np.arange(1, len(values) + 1)
+            values, count = np.asarray(values), np.arange(1, len(values) + 1)
+            lowest = np.minimum.accumulate(values)
+            worse = values > lowest
             colour, marker = LOOKS.get(name, (THIRD, "D"))
             line.set(data=(count, lowest), color=colour, marker=marker)
-            dots.set(data=(count[values > lowest], np.asarray(values)[values > lowest]), color=colour)
+            dots.set(data=(count[worse], values[worse]), color=colour)
             line.set_label(f"{name}: {self.arrival(lowest)}")
         first = max((values[0] for values in self.paths.values()), default=30)
         longest = max((len(values) for values in self.paths.values()), default=1)
         self.axes.set(xlim=(0.9, 1.3 * longest), ylim=(0.92 * self.goal, 3 * first))
-        explain(self.axes, self.lines[:len(self.paths)], "upper left", bbox_to_anchor=(1.0, 1.0))
+        explain(self.axes, self.lines[:len(self.paths)], bbox_to_anchor=(1.0, 1.0))
         say(self.axes, self.title)
 
     def arrival(self, lowest):
         """When a search was there, or where it was at the end."""
         there = np.flatnonzero(lowest <= 1.001 * self.goal)
-        return f"there after {there[0] + 1}" if there.size else f"{lowest[-1]:.1f} after {len(lowest)}"
+        if there.size:
+            return f"there after {there[0] + 1}"
+        return f"{lowest[-1]:.1f} after {len(lowest)}"
 
 
-# The valley ----------------------------------------------------------------------------------------------------------------
+# The valley --------------------------------------------------------------------------------------
 
 def draw_valley(axes, landscape):
     """Contours, the minimum, and on the upper edge the price coefficient along the floor."""
-    contours = axes.contour(*landscape.grid, levels=(5, 6, 8, 10, 12, 15, 20, 30, 50), colors=RIVAL, linewidths=1.3)
-    beside = ((-37.5, 46), (-42, 48), (-42, 42), (-40, 36), (-24, 19), (-11.5, 6), (-3, 21), (3.4, 17), (2, -10))
+    levels = (5, 6, 8, 10, 12, 15, 20, 30, 50)
+    contours = axes.contour(*landscape.grid, levels=levels, colors=RIVAL, linewidths=1.3)
+    beside = ((-37.5, 46), (-42, 48), (-42, 42), (-40, 36), (-24, 19), (-11.5, 6), (-3, 21),
+              (3.4, 17), (2, -10))
     axes.clabel(contours, fmt="%g", fontsize=11, colors=PRODUCT, manual=beside)
     axes.plot(*landscape.best, marker="*", ms=19, color=TRUTH, ls="", zorder=4)
-    axes.annotate("minimum", landscape.best, xytext=(12, 8), textcoords="offset points", fontsize=12)
-    axes.set(xlabel="π[prices, income²]   (curvature of α in log income)", xlim=(-45, 5), ylim=(-15, 68),
-             ylabel="slope of α in log income,\nat average income")
+    axes.annotate("minimum", landscape.best, xytext=(12, 8), textcoords="offset points",
+                  fontsize=12)
+    axes.set(xlabel="π[prices, income²]   (curvature of α in log income)", xlim=(-45, 5),
+             ylabel="slope of α in log income,\nat average income", ylim=(-15, 68))
     curvature, beta = landscape.floor
     upper = axes.secondary_xaxis("top")
-    prices, falling = np.array([-70, -60, -50, -40, -35]), curvature < 0    # further on the floor bends back
-    upper.set_xticks(np.interp(prices, beta[falling], curvature[falling]), [number(price, 0) for price in prices], fontsize=11)
+    prices, falling = np.array([-70, -60, -50, -40, -35]), curvature < 0    # later it bends back
+    places = np.interp(prices, beta[falling], curvature[falling])
+    upper.set_xticks(places, [number(price, 0) for price in prices], fontsize=11)
     upper.set_xlabel("price coefficient on the valley's floor", fontsize=11)
 
 
@@ -281,7 +306,7 @@ class Valley(Picture):
         say(self.axes, "The search falls to the valley's floor, then follows it")
 
 
-# Who minds the price -------------------------------------------------------------------------------------------------------
+# Who minds the price -----------------------------------------------------------------------------
 
 def price_tastes(outcome):
     """alpha_i of all types, the part of all types that each is, and of all purchases (three arrays, one value a type)."""
@@ -293,22 +318,23 @@ def price_tastes(outcome):
 
 
 def weighted_median(values, weights):
-    """The value below and above which half of the weight lies; between the two middle ones if they share it equally."""
+    """The value that halves the weight; between the two middle ones if they share it equally."""
     order = np.argsort(values)
     total = np.cumsum(weights[order])
-    half = total[-1] / 2
-    return values[order][[np.searchsorted(total, half * (1 - 1e-9)), np.searchsorted(total, half * (1 + 1e-9))]].mean()
+    middle = np.searchsorted(total, total[-1] / 2 * np.array([1 - 1e-9, 1 + 1e-9]))
+    return values[order][middle].mean()
 
 
 class Tails:
-    """On one pair of axes: how the price coefficients of all types are distributed, and those of the types who buy."""
+    """On one pair of axes: the price coefficients of all types, and of the types who buy."""
     low, bins = -200, np.arange(-200, 1, 10.0)
 
     def __init__(self, axes):
         middle = (self.bins[:-1] + self.bins[1:]) / 2
         self.axes, nothing = axes, np.zeros(len(middle))
         self.types = axes.bar(middle, nothing, width=9.4, color=RIVAL)
-        self.buyers, = axes.step(np.r_[self.bins, 10], np.zeros(len(self.bins) + 1), where="post", color=HIGHLIGHT, lw=1.8)
+        self.buyers, = axes.step(np.r_[self.bins, 10], np.zeros(len(self.bins) + 1), where="post",
+                                 color=HIGHLIGHT, lw=1.8)
         self.types[0].set_hatch("//")
         self.mean = axes.axvline(0, color=PRODUCT, ls="-", lw=2)
         self.median = axes.axvline(0, color=TRUTH, ls=":", lw=2.4)
@@ -322,13 +348,15 @@ class Tails:
         return [*self.types, self.buyers, self.mean, self.median, self.note]
 
     def move(self, alpha, types, purchases):
-        """Set heights and lines: a value for each type of alpha, its part of all types and of all purchases."""
+        """Set heights and lines: for each type alpha, its part of all types and of purchases."""
         clipped = np.maximum(alpha, self.low + 1)
-        heights = [100 * np.histogram(clipped, self.bins, weights=weights)[0] for weights in (types, purchases)]
+        heights = [100 * np.histogram(clipped, self.bins, weights=weights)[0]
+                   for weights in (types, purchases)]
         for bar, height in zip(self.types, heights[0]):
             bar.set_height(height)
         self.buyers.set_ydata(np.r_[heights[1], 0, 0])
-        self.numbers = {"mean": types @ alpha, "median": weighted_median(alpha, types), "of purchases": purchases @ alpha,
+        self.numbers = {"mean": types @ alpha, "median": weighted_median(alpha, types),
+                        "of purchases": purchases @ alpha,
                         "lowest": alpha.min(), "below": types[alpha < self.low].sum()}
         self.mean.set_xdata([self.numbers["mean"]] * 2)
         self.median.set_xdata([self.numbers["median"]] * 2)
@@ -365,15 +393,19 @@ class PriceTastes(Picture):
         """Both histograms; nothing moves but what the estimates say."""
         for panel, tastes, name in zip(self.panels, self.tastes, self.names):
             panel.move(*tastes)
-            mean, median, bought = (number(panel.numbers[key]) for key in ("mean", "median", "of purchases"))
-            panel.explain(("all types", f"all types: mean {mean}", f"all types: median {median}", f"purchases: mean {bought}"))
+            mean, median, bought = (number(panel.numbers[key])
+                                    for key in ("mean", "median", "of purchases"))
+            panel.explain(("all types", f"all types: mean {mean}", f"all types: median {median}",
+                           f"purchases: mean {bought}"))
             say(panel.axes, name)
 
 
-# The halved price ----------------------------------------------------------------------------------------------------------
+# The halved price --------------------------------------------------------------------------------
 
 class HalvedPrice(Picture):
-    """What each rival loses, against its sugar, by several sets of estimates; open points are mushy cereals.
+    """What each rival loses, against its sugar, by several sets of estimates.
+
+    Open points are mushy cereals.
 
     Parameters
     ----------
@@ -383,13 +415,15 @@ class HalvedPrice(Picture):
     notes : dict
         From the number of a rival to its name in the picture.
     answers : dict
-        From the name of the estimates to the fractions lost (R,); the first is drawn as a dashed line at its mean.
+        From the name of the estimates to the fractions lost (R,);
+        the first is drawn as a dashed line at its mean.
     """
     size = (10, 4.8)
 
     def __init__(self, sugar, mushy, product, own_sugar, notes, answers, **values):
         self.sugar, self.mushy = np.asarray(sugar, float), np.asarray(mushy, bool)
-        self.product, self.own_sugar, self.notes, self.answers = product, own_sugar, notes, answers
+        self.product, self.own_sugar = product, own_sugar
+        self.notes, self.answers = notes, answers
         super().__init__(**values)
 
     def draw(self, figure):
@@ -397,13 +431,17 @@ class HalvedPrice(Picture):
         first, *others = self.answers
         self.axes = axes = figure.subplots()
         self.line = axes.axhline(0, color=TRUTH, ls="--", lw=1.8, label=first)
-        own = axes.axvline(self.own_sugar, color=HIGHLIGHT, lw=1.4, ls=":", label=f"sugar of {self.product}")
+        own = axes.axvline(self.own_sugar, color=HIGHLIGHT, lw=1.4, ls=":",
+                           label=f"sugar of {self.product}")
         looks = ((SECOND, "^", -0.15), (PRODUCT, "o", 0.15))
         self.points = {name: self.pair(name, *look) for name, look in zip(others, looks)}
-        self.labels = {j: axes.annotate(name, (self.sugar[j], 0), textcoords="offset points", fontsize=12, **self.beside(j))
+        self.labels = {j: axes.annotate(name, (self.sugar[j], 0), textcoords="offset points",
+                                        fontsize=12, **self.beside(j))
                        for j, name in self.notes.items()}
-        axes.set(xlabel="sugar of the rival (grams a serving); open points: mushy", ylabel="percent of its buyers that it loses",
-                 ylim=(0, 76), xlim=(self.sugar.min() - 0.6, self.sugar.max() + 1), xticks=range(0, int(self.sugar.max()) + 1, 2))
+        axes.set(xlabel="sugar of the rival (grams a serving); open points: mushy",
+                 ylabel="percent of its buyers that it loses", ylim=(0, 76),
+                 xlim=(self.sugar.min() - 0.6, self.sugar.max() + 1),
+                 xticks=range(0, int(self.sugar.max()) + 1, 2))
         explain(axes, [self.line, *(crisp for crisp, _ in self.points.values()), own], ncols=2)
 
     def pair(self, name, colour, marker, shift):
@@ -413,8 +451,10 @@ class HalvedPrice(Picture):
                 for rows, face in ((~self.mushy, colour), (self.mushy, "none"))]
 
     def beside(self, j):
-        """Where a rival's name stands: below the point on the left of the picture, before it on the right."""
-        return {"xytext": (-8, -20)} if self.sugar[j] < np.median(self.sugar) else {"xytext": (-10, 2), "ha": "right"}
+        """Where a rival's name stands: below its point if that is left, else before it."""
+        if self.sugar[j] < np.median(self.sugar):
+            return {"xytext": (-8, -20)}
+        return {"xytext": (-10, 2), "ha": "right"}
 
     def update(self, **answers):
         """New answers by name, for those that change."""
@@ -431,10 +471,10 @@ class HalvedPrice(Picture):
         say(self.axes, f"{self.product} at a lower price: at the minimum, rivals lose {extremes}")
 
 
-# The widget's picture: where a search stops --------------------------------------------------------------------------------
+# The widget's picture: where a search stops ------------------------------------------------------
 
 class Recorder(Objective):
-    """An objective that remembers its value and the largest element of its gradient wherever it was evaluated."""
+    """An objective that remembers its value and its largest slope wherever it was evaluated."""
 
     def __init__(self, *parts):
         super().__init__(*parts)
@@ -466,7 +506,8 @@ class Run:
 
     def __init__(self, landscape, method, begin):
         whole = Held(landscape.problem, landscape.estimates)
-        objective = Recorder(landscape.problem.solver(landscape.estimates.free), whole.moment_map)
+        solve = landscape.problem.solver(landscape.estimates.free)
+        objective = Recorder(solve, whole.moment_map)
         if method == "BFGS":
             objective.accepted.append(begin)
             minimize(objective.value, begin, jac=objective.gradient, method="BFGS",
@@ -474,17 +515,19 @@ class Run:
         else:
             gauss_newton(objective, begin)
         self.path = np.array(objective.accepted)
-        self.objectives, self.slopes = np.array([objective.seen[theta2.tobytes()] for theta2 in self.path]).T
+        seen = [objective.seen[theta2.tobytes()] for theta2 in self.path]
+        self.objectives, self.slopes = np.array(seen).T
 
     def stop(self, tolerance):
-        """The step (from 0) after which no element of the gradient exceeds the tolerance; the last if there is none."""
-        return int(np.r_[np.flatnonzero(self.slopes <= tolerance), len(self.slopes) - 1][0])
+        """The step (from 0) from which all slopes are within the tolerance, or else the last."""
+        last = len(self.slopes) - 1
+        return int(np.r_[np.flatnonzero(self.slopes <= tolerance), last][0])
 
 
 class Report:
     """What theta2 says: the rows of numbers that the picture shows, and who minds the price."""
-    digits = {"objective q": 2, "improvement predicted": 2, "price coefficient β": 1, "median of α, all types": 1,
-              "mean of α, purchases": 1, "mean own elasticity": 2}
+    digits = {"objective q": 2, "improvement predicted": 2, "price coefficient β": 1,
+              "median of α, all types": 1, "mean of α, purchases": 1, "mean own elasticity": 2}
 
     def __init__(self, landscape, theta2):
         whole = Held(landscape.problem, landscape.estimates)
@@ -493,7 +536,8 @@ class Report:
         Gamma = whole.free.unpack(theta2).Gamma
         outcome = Outcome(UtilityOfPrice(landscape.problem, beta, Gamma, here.solved.delta))
         self.tastes = alpha, types, purchases = price_tastes(outcome)
-        values = (here.r @ here.r, ((Q.T @ here.r) ** 2).sum(), beta[0], weighted_median(alpha, types), purchases @ alpha,
+        values = (here.r @ here.r, ((Q.T @ here.r) ** 2).sum(), beta[0],
+                  weighted_median(alpha, types), purchases @ alpha,
                   outcome.own_elasticities().mean())
         self.numbers = dict(zip(self.digits, map(float, values)))
 
@@ -505,14 +549,16 @@ class Report:
 class TwoNevos(Picture):
     """Where a search stops, and what would be reported there.
 
-    Left, its path through the valley. Right, the numbers there and at the minimum, and who minds the price.
+    Left, its path through the valley. Right, the numbers there and at the minimum,
+    and who minds the price.
 
     Parameters
     ----------
     landscape : Landscape
     search : {"BFGS", "Gauss-Newton"}
     start : float
-        `pi[prices, income_squared]` where the search begins; the other parameters are Nevo's starting values.
+        `pi[prices, income_squared]` where the search begins;
+        the other parameters are Nevo's starting values.
     tolerance : float
         The search stops where no element of the gradient is larger.
     """
@@ -553,19 +599,22 @@ class TwoNevos(Picture):
         self.tails = Tails(below)
         self.tails.explain(("all types", "their mean", "their median", "purchases"))
         below.set_xlabel("price coefficient α of a type (utils a dollar)")
-        self.moving = [self.rest, self.line, self.begun, self.mark, self.title, *self.cells, *self.tails.moving]
+        self.moving = [self.rest, self.line, self.begun, self.mark, self.title,
+                       *self.cells, *self.tails.moving]
 
     def draw_table(self, axes):
         """Names of the numbers, those at the minimum, and cells for those at the stop."""
         axes.axis("off")
-        rows, minimum = np.linspace(0.8, 0.02, len(Report.digits)), Report(self.landscape, self.landscape.estimates.theta2)
+        rows = np.linspace(0.8, 0.02, len(Report.digits))
+        minimum = Report(self.landscape, self.landscape.estimates.theta2)
         style = {"fontsize": 12, "transform": axes.transAxes, "va": "center"}
         for x, text, colour in ((0.76, "at the stop", HIGHLIGHT), (1, "minimum", TRUTH)):
             axes.text(x, 0.97, text, color=colour, ha="right", **style)
         for y, name, value in zip(rows, Report.digits, minimum.rows()):
             axes.text(0, y, name, **style)
             axes.text(1, y, value, ha="right", **style)
-        self.cells = [axes.text(0.76, y, "", color=HIGHLIGHT, ha="right", **{**style, "fontsize": 13}) for y in rows]
+        larger = {**style, "fontsize": 13}
+        self.cells = [axes.text(0.76, y, "", color=HIGHLIGHT, ha="right", **larger) for y in rows]
 
     def update(self, **values):
         """Stop the search `search` from `start` at the outer `tolerance`."""
@@ -581,13 +630,15 @@ class TwoNevos(Picture):
         self.line.set_color(COLOURS[method])
         self.begun.set_color(COLOURS[method])
         self.tell(self.report(method, start, self.step))
-        self.title.set_text(f"{method}, content with a gradient of {tolerance:g}: stops after {self.step} steps")
+        self.title.set_text(f"{method}, content with a gradient of {tolerance:g}: "
+                            f"stops after {self.step} steps")
 
     def report(self, method, start, step):
         """What would be reported at a step, computed once."""
-        if (method, start, step) not in self.reports:
-            self.reports[method, start, step] = Report(self.landscape, self.run(method, start).path[step])
-        return self.reports[method, start, step]
+        key = (method, start, step)
+        if key not in self.reports:
+            self.reports[key] = Report(self.landscape, self.run(method, start).path[step])
+        return self.reports[key]
 
     def tell(self, report):
         """Numbers and histogram."""

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..errors import InputError, listing
 from .columns import check_ids, check_table, shown
-from .formula import check_complete, mentions, suggestion
+from .formula import check_complete, suggestion
 
 
 def check_products(products):

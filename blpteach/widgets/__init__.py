@@ -1,1 +1,4 @@
-"""Pictures that follow sliders, one for each of lessons 00 to 05. Importing this package imports ipywidgets."""
+"""Pictures that follow sliders, one module a lesson; `live` puts any picture under controls.
+
+Importing one of its modules imports ipywidgets; `import blpteach` doesn't.
+"""

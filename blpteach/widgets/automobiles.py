@@ -1,11 +1,10 @@
 """The widget of lesson 09: what prices say about costs depends on how firms compete."""
 from ..plots.automobiles import Conduct
-from .live import live, slider
-from .merger import menu
+from .live import live, menu, slider
 
 
 def conduct(estimates=None):
-    """Move conduct from perfect competition through Bertrand-Nash to joint monopoly, and see which costs the prices of a year imply.
+    """Move conduct from competition to joint monopoly; see which costs a year's prices imply.
 
     Parameters
     ----------
@@ -17,9 +16,14 @@ def conduct(estimates=None):
     ipywidgets.VBox
     """
     picture = Conduct(estimates)
-    controls = {"scale": slider("margins times (0: competition)", 1.0, 0.0, 1.2, 0.05), "holdings": slider("weight on rivals' profits", 0.0, 0.0, 1.0, 0.05),
-                "year": menu("year", list(picture.years), 1990, "130px"), "by": menu("bars by", ["price", "size", "firm"], "price", "150px")}
+    controls = {"scale": slider("margins times (0: competition)", 1.0, 0.0, 1.2, 0.05),
+                "holdings": slider("weight on rivals' profits", 0.0, 0.0, 1.0, 0.05),
+                "year": menu("year", list(picture.years), 1990, "130px"),
+                "by": menu("bars by", ["price", "size", "firm"], "price", "150px")}
     start = picture.values
-    presets = {"competition": {"scale": 0.0}, "Bertrand": {}, "half-collusion": {"holdings": 0.5}, "monopoly": {"holdings": 1.0},
+    presets = {"competition": {"scale": 0.0},
+               "Bertrand": {},
+               "half-collusion": {"holdings": 0.5},
+               "monopoly": {"holdings": 1.0},
                "monopoly in 1971": {"holdings": 1.0, "year": 1971}}
     return live(picture, controls, {text: {**start, **values} for text, values in presets.items()})

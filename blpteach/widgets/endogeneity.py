@@ -2,11 +2,11 @@
 import ipywidgets as ipw
 
 from ..plots.endogeneity import Sampling
-from .live import live, slider
+from .live import WIDE, live, look, slider
 
 
 def endogeneity(**sampling):
-    """Move the correlation of price and quality, the strength of the instruments and the sample size.
+    """Move the correlation of price and quality, the instruments' strength and the sample size.
 
     Parameters
     ----------
@@ -19,8 +19,8 @@ def endogeneity(**sampling):
     """
     controls = {"correlation": slider("correlation of v and ξ", 0.7, 0, 0.95, 0.05),
                 "strength": slider("strength of the instruments", 0.3, 0, 1, 0.01),
-                "N": ipw.IntSlider(value=200, min=50, max=1000, step=50, description="sample size N", continuous_update=True,
-                                   style={"description_width": "initial"}, layout=ipw.Layout(width="420px"))}
+                "N": ipw.IntSlider(value=200, min=50, max=1000, step=50,
+                                   description="sample size N", **look(WIDE))}
     presets = {"exogenous price": {"correlation": 0, "strength": 0.3, "N": 200},
                "strong instruments": {"correlation": 0.7, "strength": 0.3, "N": 200},
                "weak instruments": {"correlation": 0.7, "strength": 0.02, "N": 200},

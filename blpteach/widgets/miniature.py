@@ -1,12 +1,10 @@
 """Widget of lesson 00: the market size, which nobody observes, and the results that hang on it."""
-import ipywidgets as ipw
-
 from ..plots.miniature import LARGEST, MarketSize
-from .live import live, slider
+from .live import live, slider, steps
 
 
 def market_size(problem, buyer=1):
-    """Move the size of the market; the logit is estimated anew each time. A second slider says which firm is taken over.
+    """Move the size of the market, with the logit estimated anew, and the firm that is taken over.
 
     Parameters
     ----------
@@ -21,7 +19,8 @@ def market_size(problem, buyer=1):
     """
     targets = [int(firm) for firm in sorted(set(problem.products["firm_ids"])) if firm != buyer]
     controls = {"market_size": slider("market size (times the table's)", 1, 0.75, LARGEST, 0.05),
-                "target": ipw.SelectionSlider(options=targets, value=2, description=f"firm {buyer} takes over firm", continuous_update=True,
-                                              style={"description_width": "initial"}, layout=ipw.Layout(width="420px"))}
-    presets = {"as in the table": {"market_size": 1}, "twice as large": {"market_size": 2}, "four times": {"market_size": 4}}
+                "target": steps(f"firm {buyer} takes over firm", targets, 2)}
+    presets = {"as in the table": {"market_size": 1},
+               "twice as large": {"market_size": 2},
+               "four times": {"market_size": 4}}
     return live(MarketSize(problem, buyer), controls, presets)

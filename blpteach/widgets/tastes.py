@@ -5,13 +5,15 @@ from ..plots.tastes import Diversion
 from .live import live, slider
 
 # The small market of the lesson: three sugary cereals, three with bran.
-MARKET = {"names": ["Stars", "Loops", "Pops", "Bran", "Wheat", "Oats"], "shares": np.array([0.10, 0.08, 0.05, 0.08, 0.06, 0.03]),
-          "prices": np.array([4.0, 4.0, 3.5, 3.5, 3.0, 3.0]), "sugar": np.array([1.2, 1.2, 0.9, 0.5, 0.1, 0.3]),
+MARKET = {"names": ["Stars", "Loops", "Pops", "Bran", "Wheat", "Oats"],
+          "shares": np.array([0.10, 0.08, 0.05, 0.08, 0.06, 0.03]),
+          "prices": np.array([4.0, 4.0, 3.5, 3.5, 3.0, 3.0]),
+          "sugar": np.array([1.2, 1.2, 0.9, 0.5, 0.1, 0.3]),
           "group": np.array([1, 1, 1, 0, 0, 0]), "beta_price": -0.75}
 
 
 def diversion(**market):
-    """Move the standard deviations of three tastes and the price cut; mean utilities are inverted anew each time.
+    """Move the standard deviations of three tastes and the price cut; shares are inverted anew.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Checks of the exercises: right, or which mistake was made.
 
-`check` compares an answer with what the library computes from the data and with the outcomes of known wrong paths; `hint` and
-`solution` help on request. One module a lesson, `lesson_00`, `lesson_01`, ..., says what each exercise's right answer and wrong paths are.
+`check` compares an answer with what the library computes from the data and with the outcomes
+of known wrong paths; `hint` and `solution` help on request. One module a lesson, `lesson_00`,
+`lesson_01`, ..., says what each exercise's right answer and wrong paths are.
 """
 from functools import cache
 from importlib import import_module
@@ -13,9 +14,10 @@ from .functions import diagnose_function
 from .reply import Reply
 from .values import diagnose
 
-LESSONS = tuple(sorted(int(module.name[-2:]) for module in iter_modules(__path__) if module.name.startswith("lesson_")))
-failures = {}                                                   # wrong answers so far, by exercise
-hints_given = {}                                                # on request, by exercise
+MODULES = [module.name for module in iter_modules(__path__) if module.name.startswith("lesson_")]
+LESSONS = tuple(sorted(int(name.removeprefix("lesson_")) for name in MODULES))
+failures = {}                           # wrong answers so far, by exercise
+hints_given = {}                        # on request, by exercise
 
 
 def check(exercise, answer):
@@ -26,13 +28,14 @@ def check(exercise, answer):
     exercise : str
         Its number in the lessons, such as ``"2.3"``.
     answer : number, array, Series, DataFrame, str or function
-        A labelled answer may have its labels in any order. A function is tried on small random cases.
+        A labelled answer may have its labels in any order.
+        A function is tried on small random cases.
 
     Returns
     -------
     Reply
-        True if the answer is right. It shows itself as a box in a notebook and as text in a terminal. Each wrong answer brings
-        another hint.
+        True if the answer is right. It shows itself as a box in a notebook and as text
+        in a terminal. Each wrong answer brings another hint.
 
     Raises
     ------
@@ -42,14 +45,15 @@ def check(exercise, answer):
     Examples
     --------
     >>> import blpteach
-    >>> blpteach.check("0.1", ...)
-    … Exercise 0.1. Not answered yet: put your answer in place of the dots, run that cell, then this one.
+    >>> print(str(blpteach.check("0.1", ...)).split(",")[0])
+    … Exercise 0.1. Not answered yet: put your answer in place of the dots
     """
     known = find(exercise)
     if unanswered(answer):
         return Reply("open", exercise, (_reminder(known),))
     if known.inputs is None:
-        complaint, case = diagnose(answer, right_value(exercise), outcomes(exercise), known.rtol, known.atol), ""
+        right, case = right_value(exercise), ""
+        complaint = diagnose(answer, right, outcomes(exercise), known.rtol, known.atol)
     else:
         complaint, case = diagnose_function(answer, known)
     if complaint is None:
@@ -81,8 +85,10 @@ def hint(exercise):
     hints = find(exercise).hints
     number = hints_given.get(exercise, 0) % len(hints)
     hints_given[exercise] = number + 1
-    last = f" (The last hint: `blpteach.solution(\"{exercise}\")` shows a solution.)" if number + 1 == len(hints) else ""
-    return Reply("hint", exercise, (f"Hint {number + 1} of {len(hints)}: {hints[number]}{last}",))
+    text = f"Hint {number + 1} of {len(hints)}: {hints[number]}"
+    if number + 1 == len(hints):
+        text += f" (The last hint: `blpteach.solution(\"{exercise}\")` shows a solution.)"
+    return Reply("hint", exercise, (text,))
 
 
 def solution(exercise):
@@ -121,7 +127,8 @@ def solution_cells(exercise):
     inside, found = False, []
     for cell in lesson_cells(f"{int(exercise.split('.')[0]):02d}"):
         source = "".join(cell["source"])
-        if cell["cell_type"] == "markdown" and "\n### " in "\n" + source or source.startswith("## "):
+        begins_exercise = cell["cell_type"] == "markdown" and "\n### " in "\n" + source
+        if begins_exercise or source.startswith("## "):
             inside = f"### Exercise {exercise} " in source
         elif inside and "solution" in cell["metadata"].get("tags", []):
             found.append(source)
@@ -150,7 +157,8 @@ def find(exercise):
     if exercise in known:
         return known[exercise]
     numbers = list(known) or [number for k in LESSONS for number in exercises(k)]
-    raise InputError(f"no exercise {exercise!r}: there are {listing(numbers, 40)}. The number is a string, as in check(\"{numbers[0]}\", answer)")
+    raise InputError(f"no exercise {exercise!r}: there are {listing(numbers, 40)}. "
+                     f"The number is a string, as in check(\"{numbers[0]}\", answer)")
 
 
 @cache
@@ -169,20 +177,26 @@ def unanswered(answer):
     """Whether the dots are still there, alone or in a tuple, list or dict."""
     if isinstance(answer, dict):
         answer = list(answer.values())
-    return answer is None or answer is Ellipsis or isinstance(answer, (tuple, list)) and any(part is Ellipsis for part in answer)
+    parts = answer if isinstance(answer, (tuple, list)) else [answer]
+    return answer is None or any(part is Ellipsis for part in parts)
 
 
 def _reminder(known):
     if known.inputs is None:
-        return "Not answered yet: put your answer in place of the dots, run that cell, then this one."
-    return "Not answered yet: write the body of the function in place of the dots, run that cell, then this one."
+        return ("Not answered yet: put your answer in place of the dots, "
+                "run that cell, then this one.")
+    return ("Not answered yet: write the body of the function in place of the dots, "
+            "run that cell, then this one.")
 
 
 def _wrong(exercise, known, complaint, case):
     """The reply to a wrong answer: the diagnosis, the failing case, and the next hint."""
     number = failures[exercise] = failures.get(exercise, 0) + 1
     lines = [f"Not yet. {complaint}" if complaint else f"Not yet. Expected: {known.what}."]
-    lines += [f"Hint: {known.hints[min(number, len(known.hints)) - 1]}"] if known.hints else []
-    lines += [f"`blpteach.solution(\"{exercise}\")` shows a solution."] if number >= max(len(known.hints), 2) else []
-    lines += ["It is wrong for these arguments:"] if case else []
+    if known.hints:
+        lines += [f"Hint: {known.hints[min(number, len(known.hints)) - 1]}"]
+    if number >= max(len(known.hints), 2):
+        lines += [f"`blpteach.solution(\"{exercise}\")` shows a solution."]
+    if case:
+        lines += ["It is wrong for these arguments:"]
     return Reply("wrong", exercise, tuple(lines), case)

@@ -1,4 +1,4 @@
-"""What the course knows of an exercise: its right answer, the wrong paths that lead elsewhere, and hints."""
+"""What the course knows of an exercise: its right answer, the wrong paths, and hints."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,7 +12,8 @@ class Mistake:
     says : str
         Which mistake it is, in a sentence or two for the reader; `code` between backticks.
     value : callable
-        Without arguments, to the value that the mistake leads to; where the answer is a function, the mistaken function.
+        Without arguments, to the value that the mistake leads to; where the answer is a function,
+        the mistaken function.
     """
     says: str
     value: Callable
@@ -27,7 +28,8 @@ class Exercise:
     what : str
         What the answer is, with its shape and units, as in ``"24 fractions, one a product"``.
     right : callable
-        Without arguments, to the right value, computed by the library from the data; where the answer is a function, a right function.
+        Without arguments, to the right value, computed by the library from the data;
+        where the answer is a function, a right function.
     mistakes : tuple of Mistake
         Wrong paths with known outcomes, the likely ones first.
     hints : tuple of str
@@ -35,7 +37,8 @@ class Exercise:
     insight : str, optional
         What a right answer teaches, in a sentence.
     inputs : callable, optional
-        Makes the answer a function: from a NumPy generator to a dict of arguments, a small random case.
+        Makes the answer a function: from a NumPy generator to a dict of arguments,
+        a small random case.
     rtol, atol : float, optional
         How close a number must be.
     """

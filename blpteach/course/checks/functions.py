@@ -17,7 +17,8 @@ def diagnose_function(function, exercise):
     function : callable
         The reader's.
     exercise : Exercise
-        With `inputs`: its `right` and the values of its mistakes are functions of the same arguments.
+        With `inputs`: its `right` and the values of its mistakes are functions
+        of the same arguments.
 
     Returns
     -------
@@ -39,7 +40,8 @@ def diagnose_function(function, exercise):
     if all(result is Ellipsis for result in results):
         return "...", ""
     if any(result is None for result in results):
-        return "Your function returns nothing: it lacks a `return`, or its body is still to be written.", describe(cases[0])
+        return ("Your function returns nothing: "
+                "it lacks a `return`, or its body is still to be written."), describe(cases[0])
     return _first_wrong(results, cases, exercise)
 
 
@@ -49,12 +51,14 @@ def attempt(function, case):
     try:
         with np.errstate(all="ignore"):
             result = function(*given.values())
-    except Exception as error:                                  # whatever the reader's code raises is the reader's answer
-        return None, f"Your function stops{_line(error, function)}: `{type(error).__name__}: {error}`."
-    changed = [name for name, value in case.items() if isinstance(value, np.ndarray) and not np.array_equal(given[name], value, equal_nan=True)]
-    if changed:
-        return None, (f"Your function changes its argument `{changed[0]}` in place, so that the caller's array is another one afterwards. "
-                      f"Begin with a copy, `{changed[0]}.copy()`, or compute a new array.")
+    except Exception as error:          # whatever the reader's code raises is the reader's answer
+        raised = f"{type(error).__name__}: {error}"
+        return None, f"Your function stops{_line(error, function)}: `{raised}`."
+    for name, value in case.items():
+        if isinstance(value, np.ndarray) and not np.array_equal(given[name], value, equal_nan=True):
+            return None, (f"Your function changes its argument `{name}` in place, "
+                          "so that the caller's array is another one afterwards. "
+                          f"Begin with a copy, `{name}.copy()`, or compute a new array.")
     return result, None
 
 
@@ -82,7 +86,8 @@ def _signature(function, case):
     try:
         inspect.signature(function).bind(*case.values())
     except TypeError:
-        return f"Your function takes `{inspect.signature(function)}`; it will be called with ({', '.join(case)}), in this order."
+        return (f"Your function takes `{inspect.signature(function)}`; "
+                f"it will be called with ({', '.join(case)}), in this order.")
     except ValueError:                                          # a function without a signature
         pass
     return None
@@ -92,12 +97,16 @@ def _line(error, function):
     """Name the line of the reader's function at which it stopped."""
     frames = traceback.extract_tb(error.__traceback__)
     code = getattr(function, "__code__", None)
-    lines = [frame.lineno - code.co_firstlineno + 1 for frame in frames if code and frame.filename == code.co_filename and frame.name == code.co_name]
+    if code is None:
+        return ""
+    place = (code.co_filename, code.co_name)
+    lines = [frame.lineno - code.co_firstlineno + 1 for frame in frames
+             if (frame.filename, frame.name) == place]
     return f" in line {lines[-1]}" if lines else ""
 
 
 def _first_wrong(results, cases, exercise):
-    """Diagnose the first case with a wrong result; a mistake is named only if it explains all of them."""
+    """Diagnose the first case that is wrong; a mistake is named only if it explains all cases."""
     rights = [exercise.right(**case) for case in cases]
     tolerances = {"rtol": exercise.rtol, "atol": exercise.atol}
     wrong = [k for k in range(CASES) if diagnose(results[k], rights[k], **tolerances) is not None]
@@ -106,10 +115,12 @@ def _first_wrong(results, cases, exercise):
     for mistake in exercise.mistakes:
         with np.errstate(all="ignore"):
             outcomes = [mistake.value(**case) for case in cases]
-        if all(diagnose(result, outcome, **tolerances) is None for result, outcome in zip(results, outcomes)):
+        if all(diagnose(*pair, **tolerances) is None for pair in zip(results, outcomes)):
             return mistake.says, describe(cases[wrong[0]])
     complaints = [diagnose(results[k], rights[k], **tolerances) for k in wrong]
     common = complaints[0] if len(wrong) == CASES and len(set(complaints)) == 1 else ""
-    first = complaints[0] if plain(results[wrong[0]]).shape != plain(rights[wrong[0]]).shape else common
-    some = "" if len(wrong) == CASES else f" It is right in {CASES - len(wrong)} of {CASES} random cases."
-    return (first + some).strip(), describe(cases[wrong[0]])
+    k = wrong[0]
+    first = complaints[0] if plain(results[k]).shape != plain(rights[k]).shape else common
+    right = CASES - len(wrong)
+    some = f" It is right in {right} of {CASES} random cases." if right else ""
+    return (first + some).strip(), describe(cases[k])

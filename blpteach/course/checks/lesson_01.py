@@ -1,14 +1,16 @@
-"""Exercises of lesson 01: who buys, shares as an average over types, second choices, and which tastes change diversion."""
+"""Exercises of lesson 01: who buys, shares as means over types, second choices, diversion."""
 from functools import cache
 
 import numpy as np
 
 from ...tables.integration import gauss_hermite, halton
 from ...inversion import invert_shares
-from ...utility import buyers, choice_probabilities, log_share_jacobian, market_shares, taste_deviations
+from ...utility import (buyers, choice_probabilities, log_share_jacobian, market_shares,
+                        taste_deviations)
 from .exercise import Exercise, Mistake
 
-SHARES = np.array([0.10, 0.08, 0.05, 0.08, 0.06, 0.03])         # the small market of the lesson: Stars, Loops, Pops, Bran, Wheat, Oats
+# The small market of the lesson: Stars, Loops, Pops, Bran, Wheat, Oats.
+SHARES = np.array([0.10, 0.08, 0.05, 0.08, 0.06, 0.03])
 SUGAR = np.array([1.2, 1.2, 0.9, 0.5, 0.1, 0.3])
 DELTA_LOGIT = np.log(SHARES / (1 - SHARES.sum()))
 LOGIT = SHARES[1:] / (1 - SHARES[0])                            # the logit's diversion from Stars
@@ -70,7 +72,8 @@ def both_tastes_percent_shares():
 def random_purchases(rng):
     """Choice probabilities of 4 types for 3 products, unequal weights, and two of the products."""
     P = rng.dirichlet(np.ones(4), size=4).T[:3]
-    return {"P": P, "weights": rng.dirichlet(np.full(4, 2.0)), "chosen": rng.permutation([True, True, False])}
+    chosen = [True, True, False]
+    return {"P": P, "weights": rng.dirichlet(np.full(4, 2.0)), "chosen": rng.permutation(chosen)}
 
 
 def who_buys(P, weights, chosen):
@@ -158,8 +161,8 @@ def diversion_by_group(sugary=0.5, bran=0.2):
 def random_tastes(rng):
     """Three products, four types, two characteristics and two columns of tastes."""
     P, weights = rng.dirichlet(np.ones(4), size=4).T[:3], rng.dirichlet(np.full(4, 2.0))
-    return {"P": P, "B": buyers(P, weights), "X2": rng.normal(size=(3, 2)).round(2), "tastes": rng.normal(size=(4, 2)).round(2),
-            "k": 0, "l": 1}
+    X2, tastes = rng.normal(size=(3, 2)).round(2), rng.normal(size=(4, 2)).round(2)
+    return {"P": P, "B": buyers(P, weights), "X2": X2, "tastes": tastes, "k": 0, "l": 1}
 
 
 def taste_slope(P, B, X2, tastes, k, l):
@@ -208,100 +211,177 @@ EXERCISES = {
     "1.1": Exercise(
         what="six fractions between 0 and 1, one a product", right=fraction_of_fans,
         mistakes=(
-            Mistake("This is the mean taste of the buyers, in standard deviations. The question is for a fraction: average the indicator `nodes[:, 1] > 0` "
-                    "instead of `nodes[:, 1]`.", mean_taste_of_buyers),
-            Mistake("This is the fraction of buyers who like *cereals* more than the mean: column 0 of `nodes` belongs to the constant, column 1 to sugar.",
+            Mistake("This is the mean taste of the buyers, in standard deviations. "
+                    "The question is for a fraction: "
+                    "average the indicator `nodes[:, 1] > 0` instead of `nodes[:, 1]`.",
+                    mean_taste_of_buyers),
+            Mistake("This is the fraction of buyers who like *cereals* more than the mean: "
+                    "column 0 of `nodes` belongs to the constant, column 1 to sugar.",
                     lambda: fraction_of_fans(0)),
-            Mistake("This is which fraction of those who like sugar buys each product. The question is the other way round: which fraction of the buyers likes sugar.",
+            Mistake("This is which fraction of those who like sugar buys each product. The "
+                    "question is the other way round: which fraction of the buyers likes sugar.",
                     lambda: demand_of_fans(True)),
-            Mistake("This is the part of all consumers who like sugar and buy the product. Divide by the product's share, or use `B`, where that is done.",
+            Mistake("This is the part of all consumers who like sugar and buy the product. "
+                    "Divide by the product's share, or use `B`, where that is done.",
                     lambda: demand_of_fans(False))),
         hints=("A fraction is the expectation of an indicator, here of `nodes[:, 1] > 0`.",
-               "An expectation over the buyers of each product is `B @ f`, with `f` (I,) the value of each type."),
-        insight="Nine in ten buyers of the sugary twins like sugar more than the mean consumer, and about a third of the buyers of Wheat: products select their buyers."),
+               "An expectation over the buyers of each product is `B @ f`, with `f` (I,) "
+               "the value of each type."),
+        insight="Nine in ten buyers of the sugary twins like sugar more than the mean consumer, "
+                "and about a third of the buyers of Wheat: products select their buyers."),
     "1.2": Exercise(
         what="six market shares in percent, one a product", right=percent_shares, rtol=4e-3,
         mistakes=(
-            Mistake("You averaged over the nodes with equal weights. Gauss-Hermite nodes have unequal ones: those far out stand for few consumers.",
+            Mistake("You averaged over the nodes with equal weights. "
+                    "Gauss-Hermite nodes have unequal ones: those far out stand for few consumers.",
                     lambda: percent_shares(forget_weights=True)),
-            Mistake("These are the shares without random tastes, or after inverting them. Hold `delta_logit` and average the probabilities over nodes; "
-                    "the probability of the average type is not the average probability.", inverted_percent_shares),
-            Mistake("You took `delta`, which was inverted with random tastes. The exercise holds the mean utilities at the logit's, `delta_logit`.",
+            Mistake("These are the shares without random tastes, or after inverting them. "
+                    "Hold `delta_logit` and average the probabilities over nodes; "
+                    "the probability of the average type is not the average probability.",
+                    inverted_percent_shares),
+            Mistake("You took `delta`, which was inverted with random tastes. "
+                    "The exercise holds the mean utilities at the logit's, `delta_logit`.",
                     lambda: percent_shares(delta=market()[0])),
-            Mistake("The standard deviation is missing, or 1 in your formula. It is 2: `mu = 2 * sugar * nu`.", lambda: percent_shares(1.0)),
-            Mistake("This takes 2 for the variance. It is the standard deviation: `mu = 2 * sugar * nu`.", lambda: percent_shares(np.sqrt(2))),
-            Mistake("This takes 4 for the standard deviation, the square of the right one: `mu = 2 * sugar * nu`.", lambda: percent_shares(4.0)),
-            Mistake("Here the taste for the constant is random as well. The exercise has one random taste, for sugar.", both_tastes_percent_shares)),
+            Mistake("The standard deviation is missing, or 1 in your formula. "
+                    "It is 2: `mu = 2 * sugar * nu`.",
+                    lambda: percent_shares(1.0)),
+            Mistake("This takes 2 for the variance. It is the standard deviation: "
+                    "`mu = 2 * sugar * nu`.",
+                    lambda: percent_shares(np.sqrt(2))),
+            Mistake("This takes 4 for the standard deviation, the square of the right one: "
+                    "`mu = 2 * sugar * nu`.",
+                    lambda: percent_shares(4.0)),
+            Mistake("Here the taste for the constant is random as well. "
+                    "The exercise has one random taste, for sugar.",
+                    both_tastes_percent_shares)),
         hints=("First `mu`, shape (6, 20): the outer product of `sugar` and the nodes, times 2.",
-               "`blpteach.market_shares(delta_logit, mu, weights)` with the 20 weights of the rule, shape (20,), times 100."),
-        insight="Sugar alone nearly does what both tastes did: with the mean utilities held, the twins sell half as much again, and the bran cereals lose."),
+               "`blpteach.market_shares(delta_logit, mu, weights)` with the 20 weights "
+               "of the rule, shape (20,), times 100."),
+        insight="Sugar alone nearly does what both tastes did: with the mean utilities held, "
+                "the twins sell half as much again, and the bran cereals lose."),
     "1.3": Exercise(
-        what="a function with the distribution of types, shape (I,), that sums to one", right=who_buys, inputs=random_purchases,
+        what="a function with the distribution of types, shape (I,), that sums to one",
+        right=who_buys, inputs=random_purchases,
         mistakes=(
-            Mistake("The weights are forgotten: of two types with the same probability, the larger one has more buyers. Multiply the probabilities by `weights` before you divide by the total.",
+            Mistake("The weights are forgotten: "
+                    "of two types with the same probability, the larger one has more buyers. "
+                    "Multiply the probabilities by `weights` before you divide by the total.",
                     without_weights),
-            Mistake("You average the buyers of the single products, so that each product counts the same. A product with many buyers must count more: "
-                    "add probabilities first and normalise once.", mean_of_buyers),
-            Mistake("You add rows of (1.6). Each sums to one, so your result sums to the number of products. And each product counts the same, "
-                    "however many buy it: add probabilities first and normalise once.", sum_of_buyers),
-            Mistake("This is how many of all consumers are of each type *and* buy. Divide by the total, so that it sums to one.", purchases),
-            Mistake("This is for the buyers of any product at all: use the rows of `P` for which `chosen` is true.", who_buys_any)),
-        hints=("Which probability does a type have of buying any of the chosen products? The products exclude each other.",
+            Mistake("You average the buyers of the single products, so that each product "
+                    "counts the same. A product with many buyers must count more: "
+                    "add probabilities first and normalise once.",
+                    mean_of_buyers),
+            Mistake("You add rows of (1.6). Each sums to one, so your result sums to the number "
+                    "of products. And each product counts the same, however many buy it: "
+                    "add probabilities first and normalise once.",
+                    sum_of_buyers),
+            Mistake("This is how many of all consumers are of each type *and* buy. "
+                    "Divide by the total, so that it sums to one.",
+                    purchases),
+            Mistake("This is for the buyers of any product at all: "
+                    "use the rows of `P` for which `chosen` is true.",
+                    who_buys_any)),
+        hints=("Which probability does a type have of buying any of the chosen products? "
+               "The products exclude each other.",
                "Bayes' rule (1.6) with `P[chosen].sum(0)` in place of a row of `P`."),
-        insight="Products add up before Bayes' rule is applied, not after it. The same function gives the customers of a firm."),
+        insight="Products add up before Bayes' rule is applied, not after it. "
+                "The same function gives the customers of a firm."),
     "1.4": Exercise(
         what="five fractions of the buyers of Stars, one a rival", right=second_choices,
         mistakes=(
-            Mistake("This is the logit's answer, proportional to share. Here every type splits in proportion to its *own* probabilities.", lambda: LOGIT),
-            Mistake("This is the diversion ratio for a tiny change, which is also E[s_ik | buys 1] / (1 - E[s_i1 | buys 1]), two expectations apart. "
-                    "When Stars disappears all its buyers must choose anew, not only those who were about to leave: the fraction stands inside one expectation.",
+            Mistake("This is the logit's answer, proportional to share. "
+                    "Here every type splits in proportion to its *own* probabilities.",
+                    lambda: LOGIT),
+            Mistake("This is the diversion ratio for a tiny change, which is also E[s_ik | buys 1] "
+                    "/ (1 - E[s_i1 | buys 1]), two expectations apart. When Stars disappears "
+                    "all its buyers must choose anew, not only those who were about to leave: "
+                    "the fraction stands inside one expectation.",
                     tiny_diversion),
-            Mistake("These sum to one: they are fractions of those who buy another cereal now. The question is for fractions of all who bought Stars, "
-                    "and some of them buy nothing.", among_cereals),
-            Mistake("This is how likely the buyers of each rival are to buy Stars. The question goes the other way, from Stars to the rivals: "
-                    "average over the buyers of Stars, `B[0]`.", the_other_way_round),
-            Mistake("This is what the buyers of Stars would buy with their probabilities as they are, E[s_ik | buys 1]. Without Stars a type's other probabilities "
-                    "grow by 1 / (1 - s_i1), inside the expectation.", not_spread_out),
-            Mistake("This averages s_ik / (1 - s_i1) over all consumers. Only the buyers of Stars have to choose anew: average with `B[0]`.", everybodys_choices),
-            Mistake("You divided each rival's gain by the rival's own share. The question is for fractions of the buyers of Stars: divide by the share of Stars.",
+            Mistake("These sum to one: they are fractions of those who buy another cereal now. "
+                    "The question is for fractions of all who bought Stars, "
+                    "and some of them buy nothing.",
+                    among_cereals),
+            Mistake("This is how likely the buyers of each rival are to buy Stars. "
+                    "The question goes the other way, from Stars to the rivals: "
+                    "average over the buyers of Stars, `B[0]`.",
+                    the_other_way_round),
+            Mistake("This is what the buyers of Stars would buy with their probabilities as they "
+                    "are, E[s_ik | buys 1]. Without Stars a type's other probabilities grow by 1 / "
+                    "(1 - s_i1), inside the expectation.",
+                    not_spread_out),
+            Mistake("This averages s_ik / (1 - s_i1) over all consumers. "
+                    "Only the buyers of Stars have to choose anew: average with `B[0]`.",
+                    everybodys_choices),
+            Mistake("You divided each rival's gain by the rival's own share. The question "
+                    "is for fractions of the buyers of Stars: divide by the share of Stars.",
                     lambda: second_choices(SHARES[1:])),
-            Mistake("These are the gains in points of share. As fractions of the buyers of Stars they are to be divided by its share.", lambda: second_choices(1.0))),
-        hints=("Shares without Stars: `blpteach.market_shares(delta[1:], mu[1:], weights)`. Mean utilities of the rivals stay: do not invert again.",
+            Mistake("These are the gains in points of share. "
+                    "As fractions of the buyers of Stars they are to be divided by its share.",
+                    lambda: second_choices(1.0))),
+        hints=("Shares without Stars: `blpteach.market_shares(delta[1:], mu[1:], weights)`. "
+               "Mean utilities of the rivals stay: do not invert again.",
                "The gain of each rival, divided by the share of Stars, 0.10."),
-        insight="Two thirds stay with cereals, where the logit says one third, and the twin alone catches three in ten: second choices show who resembles whom."),
+        insight="Two thirds stay with cereals, where the logit says one third, "
+                "and the twin alone catches three in ten: second choices show who resembles whom."),
     "1.5": Exercise(
-        what="five fractions of those who leave Stars, one a rival, with the sum 0.7", right=diversion_by_group,
+        what="five fractions of those who leave Stars, one a rival, with the sum 0.7",
+        right=diversion_by_group,
         mistakes=(
-            Mistake("You split the 70 % over all five rivals in proportion to share. That holds if the constant alone is random. "
-                    "With the dummy, it holds within each group only: first split between the groups as the survey says.", lambda: 0.7 * normalised(SHARES[1:])),
+            Mistake("You split the 70 % over all five rivals in proportion to share. "
+                    "That holds if the constant alone is random. With the dummy, it holds within "
+                    "each group only: first split between the groups as the survey says.",
+                    lambda: 0.7 * normalised(SHARES[1:])),
             Mistake("This is the logit's answer: it ignores the survey.", lambda: LOGIT),
-            Mistake("Within a group you split equally. A type splits in the proportions of exp(delta), which are those of the shares.",
+            Mistake("Within a group you split equally. A type splits in the proportions "
+                    "of exp(delta), which are those of the shares.",
                     lambda: np.array([0.25, 0.25, 0.2 / 3, 0.2 / 3, 0.2 / 3])),
-            Mistake("You counted Stars among the sugary cereals that its leavers can go to: divide by the shares of Loops and Pops alone.",
-                    lambda: np.append(0.5 * SHARES[1:3] / SHARES[:3].sum(), 0.2 * normalised(SHARES[3:]))),
-            Mistake("You multiplied by the shares as they stand. Within a group the parts must sum to one: divide each share by the sum of the rivals' shares in its group.",
+            Mistake("You counted Stars among the sugary cereals that its leavers can go to: "
+                    "divide by the shares of Loops and Pops alone.",
+                    lambda: np.append(0.5 * SHARES[1:3] / SHARES[:3].sum(),
+                                      0.2 * normalised(SHARES[3:]))),
+            Mistake("You multiplied by the shares as they stand. Within a group the parts must sum "
+                    "to one: divide each share by the sum of the rivals' shares in its group.",
                     lambda: np.append(0.5 * SHARES[1:3], 0.2 * SHARES[3:])),
-            Mistake("These fractions sum to one: they are of those who stay with cereals. The question is for fractions of all who leave Stars.",
+            Mistake("These fractions sum to one: they are of those who stay with cereals. "
+                    "The question is for fractions of all who leave Stars.",
                     lambda: diversion_by_group() / 0.7)),
-        hints=("Take one type. In which proportions does it split its purchases among the sugary cereals? Does its taste for the group matter for that?",
-               "Within a group every type splits in proportion to exp(delta), so all of them do: the 50 % go to Loops and Pops in proportion to their shares."),
-        insight="A constant and one dummy make two nests, with the outside good apart. Inside a nest diversion stays proportional to share."),
+        hints=("Take one type. In which proportions does it split its purchases among the sugary "
+               "cereals? Does its taste for the group matter for that?",
+               "Within a group every type splits in proportion to exp(delta), so all of them do: "
+               "the 50 % go to Loops and Pops in proportion to their shares."),
+        insight="A constant and one dummy make two nests, with the outside good apart. "
+                "Inside a nest diversion stays proportional to share."),
     "1.6": Exercise(
-        what="a function with the derivatives of the log shares, shape (J,)", right=taste_slope, inputs=random_tastes,
+        what="a function with the derivatives of the log shares, shape (J,)",
+        right=taste_slope, inputs=random_tastes,
         mistakes=(
-            Mistake("The sum over m is missing: a product gains only if it has more of the characteristic than what its buyers would choose otherwise.",
+            Mistake("The sum over m is missing: a product gains only if it has more "
+                    "of the characteristic than what its buyers would choose otherwise.",
                     without_expected_x),
-            Mistake("You scaled the probabilities to sum to one over the products. The outside good counts too, with a characteristic of zero: use `P` as it is.",
+            Mistake("You scaled the probabilities to sum to one over the products. "
+                    "The outside good counts too, with a characteristic of zero: use `P` as it is.",
                     inside_goods_only),
-            Mistake("You averaged tastes and characteristics apart. The product stands inside the expectation: the expectation of a product is not the product of "
-                    "expectations.", averaged_apart),
-            Mistake("`k` and `l` are exchanged: `k` is the characteristic, a column of `X2`; `l` is the taste, a column of `tastes`.", exchanged),
-            Mistake("You summed with `P` where the expectation over the buyers of j needs `B`: probabilities of buying don't sum to one over types, and "
-                    "the weights of the types are missing.", probabilities_for_buyers),
-            Mistake("Only m = j stands in your sum over m. A change in tastes moves the utility of every product, so the sum runs over all of them.",
+            Mistake("You averaged tastes and characteristics apart. The product stands inside the "
+                    "expectation: the expectation of a product is not the product of expectations.",
+                    averaged_apart),
+            Mistake("`k` and `l` are exchanged: `k` is the characteristic, a column of `X2`; "
+                    "`l` is the taste, a column of `tastes`.",
+                    exchanged),
+            Mistake("You summed with `P` where the expectation over the buyers of j needs `B`: "
+                    "probabilities of buying don't sum to one over types, "
+                    "and the weights of the types are missing.",
+                    probabilities_for_buyers),
+            Mistake("Only m = j stands in your sum over m. A change in tastes moves the utility "
+                    "of every product, so the sum runs over all of them.",
                     own_probability_only),
-            Mistake("You averaged over all types with equal weights. The expectation is over the buyers of j: use the rows of `B`.", equal_buyers)),
-        hints=("Each type's expected characteristic is `X2[:, k] @ P`, shape (I,). The outside good adds zero.",
-               "Two expectations over buyers: `X2[:, k] * (B @ v)`, less `B @` of `v` times the expected characteristic, with `v = tastes[:, l]`."),
-        insight="More dispersed tastes for sugar help a product whose enthusiasts find less sugar elsewhere: here the twins. Bran and even Wheat lose. Lesson 02 makes d(delta)/d(theta2) of this slope."),
+            Mistake("You averaged over all types with equal weights. "
+                    "The expectation is over the buyers of j: use the rows of `B`.",
+                    equal_buyers)),
+        hints=("Each type's expected characteristic is `X2[:, k] @ P`, shape (I,). "
+               "The outside good adds zero.",
+               "Two expectations over buyers: `X2[:, k] * (B @ v)`, "
+               "less `B @` of `v` times the expected characteristic, with `v = tastes[:, l]`."),
+        insight="More dispersed tastes for sugar help a product whose "
+                "enthusiasts find less sugar elsewhere: here the twins. Bran and even Wheat lose. "
+                "Lesson 02 makes d(delta)/d(theta2) of this slope."),
 }

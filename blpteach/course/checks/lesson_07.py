@@ -1,5 +1,6 @@
 """Exercises of lesson 07."""
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -65,9 +66,10 @@ def counts(K1=4, P=6, exogenous=3, excluded=8):
 # 7.3 Local instruments
 
 def small_markets(rng):
-    """Two markets of four and five products, two firms, mixed rows; some neighbours and some not."""
+    """Two markets of four and five products, two firms, mixed rows; some are neighbours."""
     order = rng.permutation(9)
-    return {"x": rng.normal(size=9).round(2), "market_ids": np.repeat([0, 1], (4, 5))[order], "firm_ids": rng.integers(0, 2, 9)}
+    x, market_ids = rng.normal(size=9).round(2), np.repeat([0, 1], (4, 5))[order]
+    return {"x": x, "market_ids": market_ids, "firm_ids": rng.integers(0, 2, 9)}
 
 
 def near(x, market_ids, firm_ids):
@@ -88,7 +90,7 @@ def counted(close, firm_ids, itself=False):
 
 
 def near_by(spread):
-    """Neighbours with another standard deviation, a function of (x, market_ids, distances, pairs)."""
+    """Neighbours by another standard deviation, a function of (x, market_ids, d, pair)."""
     def mistaken(x, market_ids, firm_ids):
         d, pair = distances(x, market_ids)
         return counted((abs(d) < spread(x, market_ids, d, pair)) & pair, firm_ids)
@@ -108,6 +110,12 @@ def with_zeros(x, market_ids, d, pair):
 def all_rows(x, market_ids, d, pair):
     """Distances between different markets counted too."""
     return d[~np.eye(len(x), dtype=bool)].std()
+
+
+def of_x_in_markets(x, market_ids, d, pair):
+    """Of x about its mean in the market, in place of distances."""
+    means = np.array([x[market_ids == t].mean() for t in market_ids])
+    return np.sqrt(np.mean((x - means)**2))
 
 
 def counts_itself(x, market_ids, firm_ids):
@@ -143,15 +151,17 @@ def squared(x, market_ids, firm_ids):
 # 7.4 Hausman's instrument
 
 def small_panel(rng):
-    """Two products in three or four cities and two quarters, mixed rows; one product is missing in one city."""
-    rows = np.array([(j, c, q) for j in range(2) for c in range(4) for q in range(2) if (j, c) != (1, 3)])
-    rows = rows[rng.permutation(len(rows))]
-    return {"prices": rng.uniform(1, 5, len(rows)).round(2), "product_ids": rows[:, 0], "city_ids": rows[:, 1], "quarter": rows[:, 2]}
+    """Two products in four cities and two quarters, mixed rows; one is missing in one city."""
+    cells = [(j, c, q) for j, c, q in product(range(2), range(4), range(2)) if (j, c) != (1, 3)]
+    rows = np.array(cells)[rng.permutation(len(cells))]
+    prices = rng.uniform(1, 5, len(rows)).round(2)
+    return dict(zip(("prices", "product_ids", "city_ids", "quarter"), (prices, *rows.T)))
 
 
 def prices_elsewhere(prices, product_ids, city_ids, quarter):
     """(7.3) by the library, (N,)."""
-    table = pd.DataFrame({"prices": prices, "product_ids": product_ids, "city_ids": city_ids, "quarter": quarter})
+    table = pd.DataFrame({"prices": prices, "product_ids": product_ids,
+                          "city_ids": city_ids, "quarter": quarter})
     return other_market_prices(table, "city_ids", ["product_ids", "quarter"]).to_numpy()
 
 
@@ -188,7 +198,10 @@ def hausman_limit(national, a):
 
 
 def iv_slope(z, national, a, y=None):
-    """cov(z, y) / cov(z, p) for instruments with weights z on cost, national xi, local xi and noise of variance 1/4; y = xi - p."""
+    """cov(z, y) / cov(z, p); z weighs cost, national xi, local xi and noise of variance 1/4.
+
+    By default y = xi - p.
+    """
     variances = np.array([1, national, 1 - national, 0.25])
     p = np.array([1, a, a, 1])
     y = np.array([0, 1, 1, 0]) - p if y is None else y
@@ -203,7 +216,7 @@ def bias_over_variance(national, a, variance):
 # 7.6 Conditional F
 
 def small_first_stage(rng):
-    """Two endogenous columns whose first stages resemble each other, and three instruments, of ten rows."""
+    """Two endogenous columns whose first stages are much alike, three instruments, ten rows."""
     Z, noise = rng.normal(size=(10, 3)), rng.normal(size=(10, 2)) @ [[1, 0.5], [0, 1]]
     Y = Z @ np.array([[1, 1], [1, 0.5], [0.2, 1]]) + noise
     return {"y": Y[:, 0].round(2), "others": Y[:, 1:].round(2), "Z": Z.round(2), "df": 7}
@@ -225,10 +238,11 @@ def project(Z, v):
 
 
 def F_from(left, y, others, Z, df, instruments=None, noise=None):
-    """F of what is left of y: explained over `instruments`, by default m - n + 1, and unexplained over df."""
+    """F of what is left of y, explained over `instruments` (m - n + 1), unexplained over df."""
     explained = project(Z, left)
     unexplained = left - explained if noise is None else noise
-    return explained @ explained / (instruments or Z.shape[1] - others.shape[1]) / (unexplained @ unexplained / df)
+    instruments = instruments or Z.shape[1] - others.shape[1]
+    return explained @ explained / instruments / (unexplained @ unexplained / df)
 
 
 def by_2sls(y, others, Z):
@@ -243,7 +257,8 @@ def divided_by_m(y, others, Z, df):
 
 def one_too_many(y, others, Z, df):
     """m - n in place of m - n + 1."""
-    return F_from(by_2sls(y, others, Z), y, others, Z, df, instruments=Z.shape[1] - others.shape[1] - 1)
+    fewer = Z.shape[1] - others.shape[1] - 1
+    return F_from(by_2sls(y, others, Z), y, others, Z, df, instruments=fewer)
 
 
 def by_least_squares(y, others, Z, df):
@@ -272,123 +287,218 @@ EXERCISES = {
     "7.1": Exercise(
         "2 sums of hpwt: over the firm's other cars, and over rivals' cars",
         two_sums,
-        (Mistake("The car itself is in the first sum. The firm's *other* products are asked for: subtract its own.", with_itself),
-         Mistake("The second sum holds the firm's own other cars too. Rivals are the cars of *other* firms.", everybody_else),
-         Mistake("The second sum holds all cars of the year, the firm's own and this one included. Rivals are the cars of other firms.", everybody),
-         Mistake("These sums run over all years. A market is one year: only cars of 1990 compete with this one.", lambda: two_sums(one_market=True)),
-         Mistake("This is the car with the largest share of all years. Take that of 1990.", of_all_years),
-         Mistake("These are averages. BLP's are sums: how many others there are is part of what they say.", averages),
+        (Mistake("The car itself is in the first sum. The firm's *other* products are asked for: "
+                 "subtract its own.",
+                 with_itself),
+         Mistake("The second sum holds the firm's own other cars too. "
+                 "Rivals are the cars of *other* firms.",
+                 everybody_else),
+         Mistake("The second sum holds all cars of the year, the firm's own and this one included. "
+                 "Rivals are the cars of other firms.",
+                 everybody),
+         Mistake("These sums run over all years. A market is one year: "
+                 "only cars of 1990 compete with this one.",
+                 lambda: two_sums(one_market=True)),
+         Mistake("This is the car with the largest share of all years. Take that of 1990.",
+                 of_all_years),
+         Mistake("These are averages. "
+                 "BLP's are sums: how many others there are is part of what they say.",
+                 averages),
          Mistake("These are sums of `space`. Sum `hpwt`.", lambda: two_sums("space")),
-         Mistake("These are counts of cars. Sum their `hpwt`.", lambda: two_sums("I(1 + 0 * hpwt)"))),
-        ("Take the rows with `market_ids == 1990` first. Then compare `firm_ids` with that of the car.",
-         "The first is the firm's sum less the car's own `hpwt`; the second the sum over rows whose `firm_ids` differ."),
+         Mistake("These are counts of cars. Sum their `hpwt`.",
+                 lambda: two_sums("I(1 + 0 * hpwt)"))),
+        ("Take the rows with `market_ids == 1990` first. "
+         "Then compare `firm_ids` with that of the car.",
+         "The first is the firm's sum less the car's own `hpwt`; "
+         "the second the sum over rows whose `firm_ids` differ."),
         "Within a year the own sum, the rivals' sum and the car itself add up to a constant."),
     "7.2": Exercise(
         "2 whole numbers: excluded instruments needed at least, and degrees of freedom of J",
         counts,
-        (Mistake("One excluded instrument is enough for price alone. The six nonlinear parameters need moments too.", lambda: counts(P=0)),
-         Mistake("You count all moments that are needed. Three of them are there already: 1, x and group are their own instruments.", lambda: np.array([10, 1])),
-         Mistake("The elements of `pi` are parameters too, and need moments as those of `sigma` do.", lambda: counts(P=3)),
-         Mistake("The elements of `sigma` are parameters too, and need moments as those of `pi` do: six in all.", lambda: counts(P=2)),
-         Mistake("Price is no instrument for itself. Only 1, x and group are.", lambda: counts(exogenous=4)),
-         Mistake("The first is right. J has as many degrees of freedom as there are moments in excess of *all* parameters, linear and nonlinear.",
+        (Mistake("One excluded instrument is enough for price alone. "
+                 "The six nonlinear parameters need moments too.",
+                 lambda: counts(P=0)),
+         Mistake("You count all moments that are needed. Three of them are there already: "
+                 "1, x and group are their own instruments.",
+                 lambda: np.array([10, 1])),
+         Mistake("The elements of `pi` are parameters too, "
+                 "and need moments as those of `sigma` do.",
+                 lambda: counts(P=3)),
+         Mistake("The elements of `sigma` are parameters too, "
+                 "and need moments as those of `pi` do: six in all.",
+                 lambda: counts(P=2)),
+         Mistake("Price is no instrument for itself. Only 1, x and group are.",
+                 lambda: counts(exogenous=4)),
+         Mistake("The first is right. J has as many degrees of freedom as there are moments "
+                 "in excess of *all* parameters, linear and nonlinear.",
                  lambda: np.array([7, 7])),
-         Mistake("The first is right. From all eleven moments the linear parameters are to be subtracted too.", lambda: np.array([7, 5])),
-         Mistake("The first is right. The eight are the excluded instruments. Degrees of freedom are moments less parameters: 1, x and group count among both.",
+         Mistake("The first is right. "
+                 "From all eleven moments the linear parameters are to be subtracted too.",
+                 lambda: np.array([7, 5])),
+         Mistake("The first is right. The eight are the excluded instruments. "
+                 "Degrees of freedom are moments less parameters: 1, x and group count among both.",
                  lambda: np.array([7, 8])),
-         Mistake("The first is right. (7.1) makes two columns of each characteristic: the firm's other products, and rivals'. Six in all.",
+         Mistake("The first is right. (7.1) makes two columns of each characteristic: "
+                 "the firm's other products, and rivals'. Six in all.",
                  lambda: counts(excluded=5)),
-         Mistake("The first is right. In J three of the six nonlinear parameters are missing: `sigma` has three free elements, and `pi` three.",
+         Mistake("The first is right. In J three of the six nonlinear parameters are missing: "
+                 "`sigma` has three free elements, and `pi` three.",
                  lambda: np.array([7, 4])),
-         Mistake("The second is right. Needed are K1 + P moments, and of these 1, x and group are there already. K1 counts price and the constant too.",
+         Mistake("The second is right. Needed are K1 + P moments, and of these 1, "
+                 "x and group are there already. K1 counts price and the constant too.",
                  lambda: np.array([6, 1]))),
-        ("Write down K1, and the number of free elements of `sigma` and of `pi`. Which columns of X1 are their own instruments?",
-         "M counts excluded instruments *and* the exogenous columns of X1. Needed: M of at least K1 + P. J has M - K1 - P."),
-        "Necessary, and no more: the lesson has eight moments for five parameters, and a sigma that could be anything."),
+        ("Write down K1, and the number of free elements of `sigma` and of `pi`. "
+         "Which columns of X1 are their own instruments?",
+         "M counts excluded instruments *and* the exogenous columns of X1. "
+         "Needed: M of at least K1 + P. J has M - K1 - P."),
+        "Necessary, and no more: the lesson has eight moments for five parameters, "
+        "and a sigma that could be anything."),
     "7.3": Exercise(
-        "a function of (x, market_ids, firm_ids) that returns counts, an array (N, 2): own firm's, then rivals'",
+        "a function of (x, market_ids, firm_ids) that returns counts, an array (N, 2): "
+        "own firm's, then rivals'",
         near,
-        (Mistake("The neighbourhood is one standard deviation of x itself. It is to be that of the *distances*, which is larger, by about the root of two.",
+        (Mistake("The neighbourhood is one standard deviation of x itself. "
+                 "It is to be that of the *distances*, which is larger, by about the root of two.",
                  near_by(lambda x, market_ids, d, pair: x.std())),
-         Mistake("The neighbourhood is one standard deviation of x within markets. It is to be that of the *distances*, larger by about the root of two.",
-                 near_by(lambda x, market_ids, d, pair: np.sqrt(np.mean([(x[k] - x[market_ids == t].mean()) ** 2 for k, t in enumerate(market_ids)])))),
-         Mistake("This is the standard deviation of the *absolute* distances. Take that of the signed ones, whose mean is zero.",
+         Mistake("The neighbourhood is one standard deviation of x within markets. "
+                 "It is to be that of the *distances*, larger by about the root of two.",
+                 near_by(of_x_in_markets)),
+         Mistake("This is the standard deviation of the *absolute* distances. "
+                 "Take that of the signed ones, whose mean is zero.",
                  near_by(lambda x, market_ids, d, pair: abs(d[pair]).std())),
-         Mistake("The threshold is the variance of the distances. Take its root.", near_by(lambda x, market_ids, d, pair: d[pair].var())),
-         Mistake("A product counts as its own neighbour, at distance zero. Leave it out.", counts_itself),
-         Mistake("The second column counts all neighbours. Those of the own firm are no rivals.", all_with_own),
-         Mistake("Each market has a standard deviation of its own here. Pool the pairs of all markets: then a crowded market counts as crowded.", near_by(each_market)),
-         Mistake("The standard deviation is over the distances of all rows, those of different markets included. Only products of one market are compared.", near_by(all_rows)),
-         Mistake("The standard deviation counts the distance of each product to itself, which is zero, and comes out too small. Leave the diagonal out of it too.",
+         Mistake("The threshold is the variance of the distances. Take its root.",
+                 near_by(lambda x, market_ids, d, pair: d[pair].var())),
+         Mistake("A product counts as its own neighbour, at distance zero. Leave it out.",
+                 counts_itself),
+         Mistake("The second column counts all neighbours. Those of the own firm are no rivals.",
+                 all_with_own),
+         Mistake("Each market has a standard deviation of its own here. "
+                 "Pool the pairs of all markets: then a crowded market counts as crowded.",
+                 near_by(each_market)),
+         Mistake("The standard deviation is over the distances of all rows, "
+                 "those of different markets included. Only products of one market are compared.",
+                 near_by(all_rows)),
+         Mistake("The standard deviation counts the distance of each product to itself, "
+                 "which is zero, and comes out too small. Leave the diagonal out of it too.",
                  near_by(with_zeros)),
-         Mistake("Products of other markets count as neighbours. Only products of the same market compete.", any_market),
-         Mistake("The absolute value is missing: products that are far *above* count as near.", signed),
+         Mistake("Products of other markets count as neighbours. "
+                 "Only products of the same market compete.",
+                 any_market),
+         Mistake("The absolute value is missing: products that are far *above* count as near.",
+                 signed),
          Mistake("These are the quadratic instruments. Count, do not add up squares.", squared),
-         Mistake("The columns are exchanged: own firm first.", lambda x, market_ids, firm_ids: near(x, market_ids, firm_ids)[:, ::-1])),
-        ("Begin with all distances, `x[:, None] - x`, and a matrix that says which pairs are two different products of one market.",
-         "`d[pair].std()` is the standard deviation. Then count, in each row, where `abs(d)` is below it, the pair is one, and the firm is the same, or not."),
-        "Counts of neighbours see edges of the range and crowded markets, wherever the outside good is.",
+         Mistake("The columns are exchanged: own firm first.",
+                 lambda x, market_ids, firm_ids: near(x, market_ids, firm_ids)[:, ::-1])),
+        ("Begin with all distances, `x[:, None] - x`, "
+         "and a matrix that says which pairs are two different products of one market.",
+         "`d[pair].std()` is the standard deviation. Then count, in each row, "
+         "where `abs(d)` is below it, the pair is one, and the firm is the same, or not."),
+        "Counts of neighbours see edges of the range and crowded markets, "
+        "wherever the outside good is.",
         inputs=small_markets),
     "7.4": Exercise(
-        "a function of (prices, product_ids, city_ids, quarter) that returns average prices, an array (N,)",
+        "a function of (prices, product_ids, city_ids, quarter) "
+        "that returns average prices, an array (N,)",
         prices_elsewhere,
-        (Mistake("The own city is in the average. Then the instrument contains the price, and with it the xi of this very row.",
+        (Mistake("The own city is in the average. "
+                 "Then the instrument contains the price, and with it the xi of this very row.",
                  averaged_over(lambda product, city, quarter: product & quarter)),
-         Mistake("The average runs over all quarters of the other cities. The same quarter is asked for: costs change over time.",
+         Mistake("The average runs over all quarters of the other cities. "
+                 "The same quarter is asked for: costs change over time.",
                  averaged_over(lambda product, city, quarter: product & ~city)),
-         Mistake("The average runs over all products of the other cities. The same product is asked for.", averaged_over(lambda product, city, quarter: ~city & quarter)),
+         Mistake("The average runs over all products of the other cities. "
+                 "The same product is asked for.",
+                 averaged_over(lambda product, city, quarter: ~city & quarter)),
          Mistake("Only the row itself is left out: the own city's other quarter is in the average.",
                  averaged_over(lambda product, city, quarter: product & ~(city & quarter))),
-         Mistake("These are sums. Where a product stands in fewer cities its sum is smaller, with the same prices: divide by how many there are.",
-                 averaged_over(lambda product, city, quarter: product & quarter & ~city, divide=False)),
-         Mistake("The sum is divided by the number of all cities in the data, less one. Where a product is missing in a city, fewer are in the sum.",
+         Mistake("These are sums. Where a product stands in fewer cities its sum is smaller, "
+                 "with the same prices: divide by how many there are.",
+                 averaged_over(lambda product, city, quarter: product & quarter & ~city,
+                               divide=False)),
+         Mistake("The sum is divided by the number of all cities in the data, less one. "
+                 "Where a product is missing in a city, fewer are in the sum.",
                  divided_by_cities),
-         Mistake("The sum is divided by the number of all cities that sell the product. One of them, the own one, is not in the sum.", divided_by_all),
-         Mistake("These are the prices of the product's *own* city in the other quarter. Other cities in the same quarter are asked for.",
+         Mistake("The sum is divided by the number of all cities that sell the product. "
+                 "One of them, the own one, is not in the sum.",
+                 divided_by_all),
+         Mistake("These are the prices of the product's *own* city in the other quarter. "
+                 "Other cities in the same quarter are asked for.",
                  averaged_over(lambda product, city, quarter: product & city & ~quarter))),
-        ("Compare every row with every other: `product_ids[:, None] == product_ids` is an (N, N) matrix of True and False.",
-         "Rows that count have the same product, the same quarter and another city. Multiply that matrix by `prices`, and divide by its row sums."),
-        "Including the own market is the frequent slip, and it makes the instrument endogenous by construction.",
+        ("Compare every row with every other: `product_ids[:, None] == product_ids` is an (N, N) "
+         "matrix of True and False.",
+         "Rows that count have the same product, the same quarter and another city. "
+         "Multiply that matrix by `prices`, and divide by its row sums."),
+        "Including the own market is the frequent slip, "
+        "and it makes the instrument endogenous by construction.",
         inputs=small_panel),
     "7.5": Exercise(
         "a function of (national, a) that returns one number, the slope",
         hausman_limit,
-        (Mistake("This is the limit of least squares. The instrument is an average over very many cities: noise and local xi have averaged out of it.",
+        (Mistake("This is the limit of least squares. The instrument is an average over very many "
+                 "cities: noise and local xi have averaged out of it.",
                  lambda national, a: iv_slope([1, a, a, 1], national, a)),
-         Mistake("The sign of the bias: national xi raises price and demand together, so the slope comes out nearer to zero than -1.",
+         Mistake("The sign of the bias: national xi raises price and demand together, "
+                 "so the slope comes out nearer to zero than -1.",
                  lambda national, a: -2 - hausman_limit(national, a)),
-         Mistake("This is the bias. The slope is -1 plus it.", lambda national, a: 1 + hausman_limit(national, a)),
-         Mistake("Here all of xi counts, as if it were national. Of the local part nothing is left in the average.",
+         Mistake("This is the bias. The slope is -1 plus it.",
+                 lambda national, a: 1 + hausman_limit(national, a)),
+         Mistake("Here all of xi counts, as if it were national. "
+                 "Of the local part nothing is left in the average.",
                  lambda national, a: hausman_limit(1, a)),
-         Mistake("The response a is missing in the instrument: other cities' prices hold a times the national xi.",
+         Mistake("The response a is missing in the instrument: "
+                 "other cities' prices hold a times the national xi.",
                  lambda national, a: iv_slope([1, 1, 0, 0], national, a)),
-         Mistake("The variance of price stands below. For an instrument it is the covariance of instrument and price: cost, and a squared times the *national* part.",
+         Mistake("The variance of price stands below. For an instrument it is the covariance "
+                 "of instrument and price: cost, and a squared times the *national* part.",
                  lambda national, a: bias_over_variance(national, a, 1.25 + a**2)),
-         Mistake("The covariance of instrument and price has two parts, and you count cost alone. The national xi is in both too.",
+         Mistake("The covariance of instrument and price has two parts, and you count cost alone. "
+                 "The national xi is in both too.",
                  lambda national, a: bias_over_variance(national, a, 1)),
-         Mistake("`national` is a share of the *variance*. The covariances hold it as it is, neither its root nor its square.",
+         Mistake("`national` is a share of the *variance*. "
+                 "The covariances hold it as it is, neither its root nor its square.",
                  lambda national, a: -1 + a * np.sqrt(national) / (1 + a**2 * np.sqrt(national))),
-         Mistake("In the covariance of instrument and price a stands squared: once from the instrument, once from price.",
+         Mistake("In the covariance of instrument and price a stands squared: "
+                 "once from the instrument, once from price.",
                  lambda national, a: -1 + a * national / (1 + a * national))),
-        ("What is left of the average price of very many other cities? Write z, p and y = xi - p in terms of cost, national xi, local xi and noise.",
-         "The slope is -1 plus the covariance of z and xi over that of z and p, with z = cost + a times the national part of xi."),
-        "With a of one half it is as bad as least squares when four fifths of the variance are national, and worse from there on.",
+        ("What is left of the average price of very many other cities? "
+         "Write z, p and y = xi - p in terms of cost, national xi, local xi and noise.",
+         "The slope is -1 plus the covariance of z and xi over that of z and p, "
+         "with z = cost + a times the national part of xi."),
+        "With a of one half it is as bad as least squares when four fifths of the variance "
+        "are national, and worse from there on.",
         inputs=small_numbers),
     "7.6": Exercise(
         "a function of (y, others, Z, df) that returns one number",
         F_given_others,
-        (Mistake("This is the ordinary first-stage F. It does not ask whether the instruments can tell y from the others.", F_alone),
-         Mistake("The explained sum of squares is divided by all m instruments. 2SLS used up one for each of the others: m - n + 1 are left.", divided_by_m),
-         Mistake("The explained sum of squares is divided by m - n, or not at all. There are n - 1 others, so m - n + 1 instruments are left.", one_too_many),
-         Mistake("y is regressed on the others by least squares. It takes 2SLS: they are endogenous too.", by_least_squares),
-         Mistake("e is what the second-stage regression leaves, with *fitted* others. The b is right, but e is `y - others @ b` with the others themselves.",
+        (Mistake("This is the ordinary first-stage F. "
+                 "It does not ask whether the instruments can tell y from the others.",
+                 F_alone),
+         Mistake("The explained sum of squares is divided by all m instruments. "
+                 "2SLS used up one for each of the others: m - n + 1 are left.",
+                 divided_by_m),
+         Mistake("The explained sum of squares is divided by m - n, or not at all. "
+                 "There are n - 1 others, so m - n + 1 instruments are left.",
+                 one_too_many),
+         Mistake("y is regressed on the others by least squares. "
+                 "It takes 2SLS: they are endogenous too.",
+                 by_least_squares),
+         Mistake("e is what the second-stage regression leaves, with *fitted* others. "
+                 "The b is right, but e is `y - others @ b` with the others themselves.",
                  second_stage_residual),
-         Mistake("The denominator has all of e. It is to have what the instruments leave of e unexplained.", all_of_e),
-         Mistake("The unexplained sum of squares is not divided by its degrees of freedom.", without_df),
-         Mistake("The denominator is divided by the number of rows. Take `df`: instruments and exogenous columns have been spent.",
+         Mistake("The denominator has all of e. "
+                 "It is to have what the instruments leave of e unexplained.",
+                 all_of_e),
+         Mistake("The unexplained sum of squares is not divided by its degrees of freedom.",
+                 without_df),
+         Mistake("The denominator is divided by the number of rows. "
+                 "Take `df`: instruments and exogenous columns have been spent.",
                  lambda y, others, Z, df: F_given_others(y, others, Z, df) / df * len(y))),
-        ("Three regressions: the others on Z, y on their fitted values, and what is left of y on Z again.",
-         "With `e = y - others @ b`: fitted values `f` of e on Z; then `(f @ f / (m - n + 1)) / ((e - f) @ (e - f) / df)`, where m - n + 1 is `Z.shape[1] - others.shape[1]`."),
-        "A large F for each and a small one given the others: that is what weak identification looks like with several parameters.",
+        ("Three regressions: the others on Z, y on their fitted values, "
+         "and what is left of y on Z again.",
+         "With `e = y - others @ b`: "
+         "fitted values `f` of e on Z; then `(f @ f / (m - n + 1)) / ((e - f) @ (e - f) / df)`, "
+         "where m - n + 1 is `Z.shape[1] - others.shape[1]`."),
+        "A large F for each and a small one given the others: "
+        "that is what weak identification looks like with several parameters.",
         inputs=small_first_stage),
 }

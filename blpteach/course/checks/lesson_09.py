@@ -1,6 +1,7 @@
 """Exercises of lesson 09."""
 import warnings
-from functools import cache
+from functools import cache, partial
+from itertools import permutations
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ...supply import margin_jacobian
 from ...utility import market_shares
 from .exercise import Exercise, Mistake
 
-# The automobiles at the estimates -------------------------------------------------------------------------------------------
+# The automobiles at the estimates ----------------------------------------------------------------
 
 YEAR = 1990
 START = (3.612, 4.628, 1.818, 1.050, 2.056, -43.501)
@@ -20,10 +21,11 @@ START = (3.612, 4.628, 1.818, 1.050, 2.056, -43.501)
 
 @cache
 def cars():
-    """Demand at the lesson's theta2: margins and costs need nothing else, since price is not in X1."""
+    """Demand at the lesson's theta2: that is enough for costs, since price is not in X1."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Column `weights` of agents sums")
-        problem = Problem(*load_autos(), linear="1 + hpwt + air + mpd + space", random="1 + prices + hpwt + air + mpd + space",
+        problem = Problem(*load_autos(), linear="1 + hpwt + air + mpd + space",
+                          random="1 + prices + hpwt + air + mpd + space",
                           demographics="0 + I(1 / income)")
     return problem.evaluate(**automobile_parameters(*AUTOMOBILE_OPTIMUM))
 
@@ -31,21 +33,24 @@ def cars():
 @cache
 def logit_costs():
     """Costs (N,) by the logit with instruments."""
-    return Problem(load_autos()[0], linear="1 + hpwt + air + mpd + space + prices").estimate().costs()
+    problem = Problem(load_autos()[0], linear="1 + hpwt + air + mpd + space + prices")
+    return problem.estimate().costs()
 
 
 @cache
 def costs(kind="firms"):
-    """Costs (N,) in thousands of dollars; with each car a firm of its own, or all cars one firm's, or at the starting values."""
+    """Costs (N,) in thousands of dollars, of the firms as they are or by another `kind`:
+    each car a firm (`single`), all cars one firm's (`one firm`), or demand at the `start`.
+    """
     if kind == "firms":
         return cars().costs()
     if kind == "start":
         return cars().problem.evaluate(**automobile_parameters(*START)).costs()
-    estimates = cars()
-    firms = np.arange(estimates.problem.N) if kind == "single" else np.zeros(estimates.problem.N)
+    estimates, problem = cars(), cars().problem
+    firms = np.arange(problem.N) if kind == "single" else np.zeros(problem.N)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        problem = Problem(estimates.problem.products.assign(firm_ids=firms), **estimates.problem.arguments)
+        problem = Problem(problem.products.assign(firm_ids=firms), **problem.arguments)
     return problem.evaluate(estimates.sigma, estimates.pi).costs()
 
 
@@ -55,40 +60,51 @@ def year():
     return cars().market(YEAR)
 
 
-# 9.1: the cost of a Honda ---------------------------------------------------------------------------------------------------
+# 9.1: the cost of a Honda ------------------------------------------------------------------------
 
 def accord(values):
     """The Honda Accord's of a column (N,), thousands of dollars to dollars."""
     table = cars().problem.products
-    return 1000 * float(np.asarray(values)[(table["clustering_ids"] == "HDACCO90") & (table["market_ids"] == YEAR)][0])
+    here = (table["clustering_ids"] == "HDACCO90") & (table["market_ids"] == YEAR)
+    return 1000 * float(np.asarray(values)[here][0])
 
 
 ACCORD = Exercise(
     what="one number, in 1983 dollars",
     right=lambda: accord(costs()),
     mistakes=(
-        Mistake("This is in thousands of dollars, the unit of `prices`. The answer is asked in dollars.", lambda: accord(costs()) / 1000),
+        Mistake("This is in thousands of dollars, the unit of `prices`. "
+                "The answer is asked in dollars.",
+                lambda: accord(costs()) / 1000),
         Mistake("This is the margin, price less cost.", lambda: accord(cars().prices - costs())),
-        Mistake("This is the price. The cost is what is left of it when the margin is taken away.", lambda: accord(cars().prices)),
-        Mistake("This is what a firm with the Accord alone would imply, `p (1 + 1/e)`. Honda has four more cars in 1990, and its margin is larger.",
+        Mistake("This is the price. The cost is what is left of it when the margin is taken away.",
+                lambda: accord(cars().prices)),
+        Mistake("This is what a firm with the Accord alone would imply, `p (1 + 1/e)`. "
+                "Honda has four more cars in 1990, and its margin is larger.",
                 lambda: accord(costs("single"))),
-        Mistake("These are the costs that a joint monopoly would imply. The firms are as they are.", lambda: accord(costs("one firm"))),
-        Mistake("This is the logit's cost. Use `estimates`, the joint estimate.", lambda: accord(logit_costs())),
-        Mistake("This is the cost at the starting values. Use `estimates`, where the search ended.", lambda: accord(costs("start"))),
+        Mistake("These are the costs that a joint monopoly would imply. The firms are as they are.",
+                lambda: accord(costs("one firm"))),
+        Mistake("This is the logit's cost. Use `estimates`, the joint estimate.",
+                lambda: accord(logit_costs())),
+        Mistake("This is the cost at the starting values. Use `estimates`, where the search ended.",
+                lambda: accord(costs("start"))),
         Mistake("This is the mean over all cars of 1990. Find the row of the Accord.",
-                lambda: 1000 * costs()[(cars().problem.products["market_ids"] == YEAR).to_numpy()].mean())),
+                lambda: 1000 * costs()[cars().problem.products["market_ids"] == YEAR].mean())),
     hints=("`estimates.costs()` has a cost for every row of the table, in the units of `prices`.",
-           "Find the row with `products[\"clustering_ids\"] == \"HDACCO90\"` in 1990, and multiply by 1000."),
-    insight="No accountant was asked: the number is what makes this price the best one for Honda, if demand and conduct are right.")
+           "Find the row with `products[\"clustering_ids\"] == \"HDACCO90\"` in 1990, "
+           "and multiply by 1000."),
+    insight="No accountant was asked: the number is what makes this price the best one for Honda, "
+            "if demand and conduct are right.")
 
 
-# Regressions on the characteristics of costs --------------------------------------------------------------------------------
+# Regressions on the characteristics of costs -----------------------------------------------------
 
 @cache
 def characteristics():
     """X3 (N, 6)."""
     t = cars().problem.products
-    return np.column_stack([np.ones(len(t)), np.log(t["hpwt"]), t["air"], np.log(t["mpg"]), np.log(t["space"]), t["trend"]])
+    return np.column_stack([np.ones(len(t)), np.log(t["hpwt"]), t["air"],
+                            np.log(t["mpg"]), np.log(t["space"]), t["trend"]])
 
 
 def fit(y, X=None):
@@ -117,53 +133,74 @@ AIR = Exercise(
     what="two numbers, in percent: of cost, of price",
     right=lambda: 100 * (np.exp(air_in_logs()) - 1),
     mistakes=(
-        Mistake("These are log points, 100 times the coefficients. A log difference of g is `100 * (exp(g) - 1)` percent, and for large g that is much more.",
+        Mistake("These are log points, 100 times the coefficients. A log difference of g "
+                "is `100 * (exp(g) - 1)` percent, and for large g that is much more.",
                 lambda: 100 * air_in_logs()),
-        Mistake("These are the coefficients, differences in logs. A log difference of g is `100 * (exp(g) - 1)` percent.", air_in_logs),
-        Mistake("This is by how much a car *without* air conditioning is cheaper, `1 - exp(-g)`. Asked is by how much one with it is dearer.",
+        Mistake("These are the coefficients, differences in logs. "
+                "A log difference of g is `100 * (exp(g) - 1)` percent.",
+                air_in_logs),
+        Mistake("This is by how much a car *without* air conditioning is cheaper, `1 - exp(-g)`. "
+                "Asked is by how much one with it is dearer.",
                 lambda: 100 * (1 - np.exp(-air_in_logs()))),
-        Mistake("The other columns are not in logs. `X3` has log `hpwt`, log `mpg` and log `space`; take it from `problem.cost_model.X3`.",
+        Mistake("The other columns are not in logs. `X3` has log `hpwt`, "
+                "log `mpg` and log `space`; take it from `problem.cost_model.X3`.",
                 lambda: 100 * (np.exp(air_in_logs(X=levels())) - 1)),
-        Mistake("You divided a difference in dollars by the mean. Regress the logarithms.", air_in_dollars),
-        Mistake("The trend is missing from your regression. Air conditioning spread over the years, and so did other costs.",
+        Mistake("You divided a difference in dollars by the mean. Regress the logarithms.",
+                air_in_dollars),
+        Mistake("The trend is missing from your regression. "
+                "Air conditioning spread over the years, and so did other costs.",
                 lambda: 100 * (np.exp(air_in_logs(X=characteristics()[:, :5])) - 1)),
-        Mistake("Price first, then cost: the order is cost, price.", lambda: 100 * (np.exp(air_in_logs()) - 1)[::-1])),
-    hints=("Two regressions with the same columns, `X3`: of `np.log(estimates.costs())` and of `np.log(products[\"prices\"])`. `air` is the third column.",
+        Mistake("Price first, then cost: the order is cost, price.",
+                lambda: 100 * (np.exp(air_in_logs()) - 1)[::-1])),
+    hints=("Two regressions with the same columns, `X3`: of `np.log(estimates.costs())` "
+           "and of `np.log(products[\"prices\"])`. `air` is the third column.",
            "If log cost rises by g, cost is multiplied by `exp(g)`."),
-    insight="The cost equation is a hedonic regression of what margins leave of the price, so both say nearly the same; the percentages are those of the luxury that comes with air conditioning.")
+    insight="The cost equation is a hedonic regression of what margins leave of the price, "
+            "so both say nearly the same; "
+            "the percentages are those of the luxury that comes with air conditioning.")
 
 
-def air_dollars(mean=None):
-    """Dollars that air adds by the linear and by the log equation; the log equation's averaged by `mean`."""
+def air_dollars(adds=lambda c, g: c * (1 - np.exp(-g)), of=lambda air: air == 1, c=None):
+    """Dollars that air adds by the linear and by the log equation.
+
+    The second is a mean over the cars `of`; `adds` takes cost, by default fitted, and g.
+    """
     linear, gamma, X = fit(costs()), fit(np.log(costs())), characteristics()
-    fitted = np.exp(X @ gamma)
-    removed = (mean or (lambda X, fitted, g: (fitted * (1 - np.exp(-g)))[X[:, 2] == 1].mean()))(X, fitted, gamma[2])
-    return 1000 * np.array([linear[2], removed])
+    c = np.exp(X @ gamma) if c is None else c
+    return 1000 * np.array([linear[2], adds(c, gamma[2])[of(X[:, 2])].mean()])
 
 
 DOLLARS = Exercise(
     what="two numbers, in dollars: by the linear equation, by the log equation",
     right=air_dollars,
     mistakes=(
-        Mistake("These are thousands of dollars, the unit of costs. Asked are dollars.", lambda: air_dollars() / 1000),
-        Mistake("The second is a mean over all cars. Asked is the mean over cars that have air conditioning.",
-                lambda: air_dollars(lambda X, c, g: (c * (1 - np.exp(-g))).mean())),
-        Mistake("The second multiplies by `exp(g) - 1` where the fitted cost has the air conditioning already: what it added is `c (1 - exp(-g))`.",
-                lambda: air_dollars(lambda X, c, g: (c * (np.exp(g) - 1))[X[:, 2] == 1].mean())),
-        Mistake("The second is what air conditioning would add to cars that lack it. Asked is what it adds to the cost of those that have it.",
-                lambda: air_dollars(lambda X, c, g: (c * (np.exp(g) - 1))[X[:, 2] == 0].mean())),
-        Mistake("The second takes the coefficient for a percentage, `g` times the fitted cost. That holds for small g only.",
-                lambda: air_dollars(lambda X, c, g: (c * g)[X[:, 2] == 1].mean())),
-        Mistake("The second uses implied costs. Asked are fitted ones, `exp(X3 @ gamma)`, without omega.",
-                lambda: air_dollars(lambda X, c, g: (costs() * (1 - np.exp(-g)))[X[:, 2] == 1].mean())),
+        Mistake("These are thousands of dollars, the unit of costs. Asked are dollars.",
+                lambda: air_dollars() / 1000),
+        Mistake("The second is a mean over all cars. "
+                "Asked is the mean over cars that have air conditioning.",
+                lambda: air_dollars(of=lambda air: air >= 0)),
+        Mistake("The second multiplies by `exp(g) - 1` where the fitted cost has the air "
+                "conditioning already: what it added is `c (1 - exp(-g))`.",
+                lambda: air_dollars(lambda c, g: c * (np.exp(g) - 1))),
+        Mistake("The second is what air conditioning would add to cars that lack it. "
+                "Asked is what it adds to the cost of those that have it.",
+                lambda: air_dollars(lambda c, g: c * (np.exp(g) - 1), of=lambda air: air == 0)),
+        Mistake("The second takes the coefficient for a percentage, `g` times the fitted cost. "
+                "That holds for small g only.",
+                lambda: air_dollars(lambda c, g: c * g)),
+        Mistake("The second uses implied costs. "
+                "Asked are fitted ones, `exp(X3 @ gamma)`, without omega.",
+                lambda: air_dollars(c=costs())),
         Mistake("The linear equation is a regression of prices. Regress costs.",
                 lambda: np.array([1000 * fit(cars().prices)[2], air_dollars()[1]]))),
-    hints=("Two regressions on `X3`. The first number is a coefficient; the second needs fitted costs, `np.exp(X3 @ gamma)`.",
+    hints=("Two regressions on `X3`. The first number is a coefficient; "
+           "the second needs fitted costs, `np.exp(X3 @ gamma)`.",
            "Choose rows with `X3[:, 2] == 1`. Costs are in thousands of dollars."),
-    insight="A log equation says percent, so its dollars depend on the car; a linear one gives every car the same dollars.")
+    insight="A log equation says percent, so its dollars depend on the car; "
+            "a linear one gives every car the same dollars.")
 
 
-# 9.4: who owns a piece of whom ----------------------------------------------------------------------------------------------
+# 9.4: who owns a piece of whom -------------------------------------------------------------------
 
 def probabilities(rng, J, I):
     """Choice probabilities (J, I) and weights (I,), rounded so that they fit on a screen."""
@@ -176,24 +213,36 @@ def small_stakes(rng):
     """Three or four products of three firms, and who holds what of whom."""
     J, I = rng.integers(3, 5), rng.integers(3, 6)
     P, weights = probabilities(rng, J, I)
-    return {"P": P, "weights": weights, "alpha": -rng.uniform(1, 4, (J, I)).round(2), "prices": rng.uniform(2, 5, J).round(2),
-            "firm_ids": np.array([1, 0, 2, 1])[:J], "stakes": rng.uniform(0.05, 0.6, (3, 3)).round(2)}
+    alpha, prices = -rng.uniform(1, 4, (J, I)).round(2), rng.uniform(2, 5, J).round(2)
+    firm_ids, stakes = np.array([1, 0, 2, 1])[:J], rng.uniform(0.05, 0.6, (3, 3)).round(2)
+    return {"P": P, "weights": weights, "alpha": alpha, "prices": prices,
+            "firm_ids": firm_ids, "stakes": stakes}
 
 
 def with_stakes(P, weights, alpha, prices, firm_ids, stakes):
     """Costs (J,) if firms hold stakes in others."""
-    holdings = {(f, g): stakes[f, g] for f in range(len(stakes)) for g in range(len(stakes)) if f != g}
-    return prices - margins(P @ weights, share_jacobian(P, weights, alpha), ownership_matrix(firm_ids, holdings))
+    holdings = {(f, g): stakes[f, g] for f, g in permutations(range(len(stakes)), 2)}
+    H = ownership_matrix(firm_ids, holdings)
+    return prices - margins(P @ weights, share_jacobian(P, weights, alpha), H)
 
 
 def by_weights(H):
     """The function with other weights: from firm_ids and stakes to (J, J)."""
-    return lambda P, weights, alpha, prices, firm_ids, stakes: prices - margins(P @ weights, share_jacobian(P, weights, alpha), H(firm_ids, stakes))
+    def mistaken(P, weights, alpha, prices, firm_ids, stakes):
+        D = share_jacobian(P, weights, alpha)
+        return prices - margins(P @ weights, D, H(firm_ids, stakes))
+    return mistaken
 
 
 def of_setter(firm_ids, stakes):
     """stakes by product: [j, l] is what the firm of j holds of that of l."""
     return stakes[firm_ids[:, None], firm_ids[None, :]]
+
+
+def ones_on_diagonal(firm_ids, stakes):
+    """Only a product's own weight is one."""
+    same_product = np.eye(len(firm_ids), dtype=bool)
+    return np.where(same_product, 1, of_setter(firm_ids, stakes))
 
 
 def untransposed(P, weights, alpha, prices, firm_ids, stakes):
@@ -203,30 +252,46 @@ def untransposed(P, weights, alpha, prices, firm_ids, stakes):
 
 
 STAKES = Exercise(
-    what="a function of (P, weights, alpha, prices, firm_ids, stakes) that returns costs, an array (J,)",
+    what="a function of (P, weights, alpha, prices, firm_ids, stakes) "
+         "that returns costs, an array (J,)",
     right=with_stakes,
     mistakes=(
-        Mistake("`stakes` was averaged with its transpose. What f holds of g and what g holds of f are two numbers; H need not be symmetric.",
-                lambda P, weights, alpha, prices, firm_ids, stakes: with_stakes(P, weights, alpha, prices, firm_ids, (stakes + stakes.T) / 2)),
-        Mistake("`stakes` is transposed. Row j of H belongs to the setter of price j: `H[j, l] = stakes[firm of j, firm of l]`.",
-                lambda P, weights, alpha, prices, firm_ids, stakes: with_stakes(P, weights, alpha, prices, firm_ids, stakes.T)),
-        Mistake("The diagonal of `stakes` stands for a firm's weight on its own cars. That is one: put ones where both cars belong to one firm.",
+        Mistake("`stakes` was averaged with its transpose. "
+                "What f holds of g and what g holds of f are two numbers; H need not be symmetric.",
+                lambda P, weights, alpha, prices, firm_ids, stakes:
+                    with_stakes(P, weights, alpha, prices, firm_ids, (stakes + stakes.T) / 2)),
+        Mistake("`stakes` is transposed. Row j of H belongs to the setter of price j: "
+                "`H[j, l] = stakes[firm of j, firm of l]`.",
+                lambda P, weights, alpha, prices, firm_ids, stakes:
+                    with_stakes(P, weights, alpha, prices, firm_ids, stakes.T)),
+        Mistake("The diagonal of `stakes` stands for a firm's weight on its own cars. "
+                "That is one: put ones where both cars belong to one firm.",
                 by_weights(of_setter)),
-        Mistake("Only the diagonal of H is one. Cars of *one* firm have a weight of one on each other too.",
-                by_weights(lambda firm_ids, stakes: np.where(np.eye(len(firm_ids), dtype=bool), 1, of_setter(firm_ids, stakes)))),
-        Mistake("`stakes` is not used: these are the costs of firms that own nothing of each other.", by_weights(lambda firm_ids, stakes: ownership_matrix(firm_ids))),
-        Mistake("Rivals get a weight of one. That is joint monopoly; a dollar of firm g counts as `stakes[f, g]`.",
+        Mistake("Only the diagonal of H is one. "
+                "Cars of *one* firm have a weight of one on each other too.",
+                by_weights(ones_on_diagonal)),
+        Mistake("`stakes` is not used: "
+                "these are the costs of firms that own nothing of each other.",
+                by_weights(lambda firm_ids, stakes: ownership_matrix(firm_ids))),
+        Mistake("Rivals get a weight of one. That is joint monopoly; "
+                "a dollar of firm g counts as `stakes[f, g]`.",
                 by_weights(lambda firm_ids, stakes: np.ones((len(firm_ids),) * 2))),
-        Mistake("The Jacobian must be transposed, as in (5.6): the condition of price j has the derivatives of all shares in that one price.", untransposed),
+        Mistake("The Jacobian must be transposed, as in (5.6): "
+                "the condition of price j has the derivatives of all shares in that one price.",
+                untransposed),
         Mistake("These are margins. Costs are prices less margins.",
-                lambda P, weights, alpha, prices, firm_ids, stakes: prices - with_stakes(P, weights, alpha, prices, firm_ids, stakes))),
-    hints=("Make H first: ones where two cars belong to one firm, and elsewhere the stake of the row's firm in the column's.",
-           "`stakes[firm_ids[:, None], firm_ids[None, :]]` spreads stakes over products; `np.where(same, 1.0, ...)` puts the ones in."),
-    insight="A row of H belongs to who sets the price, so a stake of f in g makes f spare g: at given prices its margins are larger and its costs smaller.",
+                lambda P, weights, alpha, prices, firm_ids, stakes:
+                    prices - with_stakes(P, weights, alpha, prices, firm_ids, stakes))),
+    hints=("Make H first: ones where two cars belong to one firm, "
+           "and elsewhere the stake of the row's firm in the column's.",
+           "`stakes[firm_ids[:, None], firm_ids[None, :]]` spreads stakes over products; "
+           "`np.where(same, 1.0, ...)` puts the ones in."),
+    insight="A row of H belongs to who sets the price, so a stake of f in g makes f spare g: "
+            "at given prices its margins are larger and its costs smaller.",
     inputs=small_stakes)
 
 
-# 9.5: the derivative of log costs -------------------------------------------------------------------------------------------
+# 9.5: the derivative of log costs ----------------------------------------------------------------
 
 def small_slope(rng):
     """Three or four products with positive costs, a characteristic, nodes, and how delta moves."""
@@ -234,9 +299,11 @@ def small_slope(rng):
     P, weights = probabilities(rng, J, I)
     alpha, firm_ids = -rng.uniform(1, 4, (J, I)).round(2), np.array([1, 2, 1, 2])[:J]
     H = np.where(firm_ids[:, None] == firm_ids, 1.0, rng.uniform(0, 0.3, (J, J)).round(2))
-    prices = (margins(P @ weights, share_jacobian(P, weights, alpha), H) + rng.uniform(1, 3, J)).round(2)
-    return {"P": P, "weights": weights, "alpha": alpha, "prices": prices, "ownership": H, "x": rng.uniform(0, 2, J).round(2),
-            "nu": rng.normal(size=I).round(2), "d_delta": rng.normal(0, 0.5, J).round(2)}
+    eta = margins(P @ weights, share_jacobian(P, weights, alpha), H)
+    prices, x = (eta + rng.uniform(1, 3, J)).round(2), rng.uniform(0, 2, J).round(2)
+    nu, d_delta = rng.normal(size=I).round(2), rng.normal(0, 0.5, J).round(2)
+    return {"P": P, "weights": weights, "alpha": alpha, "prices": prices, "ownership": H,
+            "x": x, "nu": nu, "d_delta": d_delta}
 
 
 def slope(P, weights, alpha, prices, ownership, x, nu, d_delta):
@@ -254,7 +321,10 @@ def log_cost_slope(P, weights, alpha, prices, ownership, x, nu, d_delta):
 
 def scaled(function):
     """The function with another last step: from d_eta, eta and prices."""
-    return lambda P, weights, alpha, prices, ownership, x, nu, d_delta: function(*slope(P, weights, alpha, prices, ownership, x, nu, d_delta), prices)
+    def mistaken(P, weights, alpha, prices, ownership, x, nu, d_delta):
+        d_eta, eta = slope(P, weights, alpha, prices, ownership, x, nu, d_delta)
+        return function(d_eta, eta, prices)
+    return mistaken
 
 
 def with_alpha(P, weights, alpha, prices, ownership, x, nu, d_delta):
@@ -264,58 +334,78 @@ def with_alpha(P, weights, alpha, prices, ownership, x, nu, d_delta):
     return -margin_jacobian(P, weights, alpha, eta, ownership, [(dV, alpha)])[:, 0] / (prices - eta)
 
 
+def difference(function, P, dP, h=1e-6):
+    """The derivative of a function of P in the direction dP."""
+    return (function(P + h * dP) - function(P - h * dP)) / (2 * h)
+
+
 def half_transposed(P, weights, alpha, prices, ownership, x, nu, d_delta):
     """(9.3) with the derivative of D not transposed."""
     d_eta, eta = slope(P, weights, alpha, prices, ownership, x, nu, d_delta)
-    dV, h = d_delta[:, None] + x[:, None] * nu, 1e-6
-    dP = P * (dV - (P * dV).sum(0))
-    dD = (share_jacobian(P + h * dP, weights, alpha) - share_jacobian(P - h * dP, weights, alpha)) / (2 * h)
-    D = share_jacobian(P, weights, alpha)
-    return np.linalg.solve(ownership * D.T, (ownership * dD) @ eta) / (prices - eta)
+    dV = d_delta[:, None] + x[:, None] * nu
+    D_at = partial(share_jacobian, weights=weights, alpha=alpha)
+    dD = difference(D_at, P, P * (dV - (P * dV).sum(0)))
+    return np.linalg.solve(ownership * D_at(P).T, (ownership * dD) @ eta) / (prices - eta)
 
 
 def not_transposed(P, weights, alpha, prices, ownership, x, nu, d_delta):
     """Everything with D in place of D'."""
-    dV, h = d_delta[:, None] + x[:, None] * nu, 1e-6
-    dP = P * (dV - (P * dV).sum(0))
-    up, down = (np.linalg.solve(-ownership * share_jacobian(P + s * dP, weights, alpha), P @ weights) for s in (h, -h))
-    return -(up - down) / (2 * h) / (prices - (up + down) / 2)
+    def eta_at(moved):
+        return np.linalg.solve(-ownership * share_jacobian(moved, weights, alpha), P @ weights)
+    dV = d_delta[:, None] + x[:, None] * nu
+    d_eta = difference(eta_at, P, P * (dV - (P * dV).sum(0)))
+    return -d_eta / (prices - eta_at(P))
 
 
 def rough_probabilities(P, weights, alpha, prices, ownership, x, nu, d_delta):
     """Choice probabilities that move by s dV, the mean over products forgotten."""
-    D, dV = share_jacobian(P, weights, alpha), d_delta[:, None] + x[:, None] * nu
-    eta, dP, h = margins(P @ weights, D, ownership), P * dV, 1e-6
-    dD = (share_jacobian(P + h * dP, weights, alpha) - share_jacobian(P - h * dP, weights, alpha)) / (2 * h)
+    dV = d_delta[:, None] + x[:, None] * nu
+    D_at = partial(share_jacobian, weights=weights, alpha=alpha)
+    D, dD = D_at(P), difference(D_at, P, P * dV)
+    eta = margins(P @ weights, D, ownership)
     return np.linalg.solve(ownership * D.T, (ownership * dD.T) @ eta) / (prices - eta)
 
 
 SLOPE = Exercise(
-    what="a function of (P, weights, alpha, prices, ownership, x, nu, d_delta) that returns derivatives, an array (J,)",
+    what="a function of (P, weights, alpha, prices, ownership, x, nu, d_delta) "
+         "that returns derivatives, an array (J,)",
     right=log_cost_slope,
     mistakes=(
-        Mistake("Delta is held. When sigma moves, delta adjusts so that shares stay: `dV = d_delta + x nu`, with both parts.",
-                lambda P, weights, alpha, prices, ownership, x, nu, d_delta: log_cost_slope(P, weights, alpha, prices, ownership, x, nu, 0 * d_delta)),
+        Mistake("Delta is held. When sigma moves, delta adjusts so that shares stay: "
+                "`dV = d_delta + x nu`, with both parts.",
+                lambda P, weights, alpha, prices, ownership, x, nu, d_delta:
+                    log_cost_slope(P, weights, alpha, prices, ownership, x, nu, 0 * d_delta)),
         Mistake("Only delta moves here; the taste itself, `x nu`, is missing from dV.",
-                lambda P, weights, alpha, prices, ownership, x, nu, d_delta: log_cost_slope(P, weights, alpha, prices, ownership, 0 * x, nu, d_delta)),
+                lambda P, weights, alpha, prices, ownership, x, nu, d_delta:
+                    log_cost_slope(P, weights, alpha, prices, ownership, 0 * x, nu, d_delta)),
         Mistake("Alpha does not depend on this sigma: its derivative `dalpha` is zero, not alpha.",
-                lambda P, weights, alpha, prices, ownership, x, nu, d_delta: with_alpha(P, weights, alpha, prices, ownership, x, nu, d_delta)),
-        Mistake("This is the derivative of cost, not of log cost: divide by the cost.", scaled(lambda d_eta, eta, prices: -d_eta)),
-        Mistake("This is the derivative of the margin, with its own sign. Costs are prices less margins, and a logarithm divides by cost.",
+                with_alpha),
+        Mistake("This is the derivative of cost, not of log cost: divide by the cost.",
+                scaled(lambda d_eta, eta, prices: -d_eta)),
+        Mistake("This is the derivative of the margin, with its own sign. "
+                "Costs are prices less margins, and a logarithm divides by cost.",
                 scaled(lambda d_eta, eta, prices: d_eta)),
-        Mistake("You divided by the price. The logarithm is that of cost.", scaled(lambda d_eta, eta, prices: -d_eta / prices)),
-        Mistake("You divided by the margin. The logarithm is that of cost.", scaled(lambda d_eta, eta, prices: -d_eta / eta)),
+        Mistake("You divided by the price. The logarithm is that of cost.",
+                scaled(lambda d_eta, eta, prices: -d_eta / prices)),
+        Mistake("You divided by the margin. The logarithm is that of cost.",
+                scaled(lambda d_eta, eta, prices: -d_eta / eta)),
         Mistake("`dD` must be transposed as D is: `(H * dD') eta`.", half_transposed),
-        Mistake("The Jacobian is nowhere transposed. The conditions have `H * D'`, in the margins and in their derivative.", not_transposed),
-        Mistake("Probabilities move by `s (dV - sum_k s_k dV_k)`: what makes one product better takes buyers from the others of the same type. The sum is missing.",
+        Mistake("The Jacobian is nowhere transposed. "
+                "The conditions have `H * D'`, in the margins and in their derivative.",
+                not_transposed),
+        Mistake("Probabilities move by `s (dV - sum_k s_k dV_k)`: what makes one product better "
+                "takes buyers from the others of the same type. The sum is missing.",
                 rough_probabilities)),
-    hints=("Three parts: margins, their derivative (9.3), and the chain rule for log c. Which total derivative dV belongs to sigma_k? What is that of alpha?",
-           "`dV = d_delta[:, None] + x[:, None] * nu`, and `margin_jacobian` takes a list of pairs, here of one; it returns d eta as a column."),
-    insight="This column, once for each parameter, is all that the supply side adds to the derivatives of lesson 04.",
+    hints=("Three parts: margins, their derivative (9.3), and the chain rule for log c. "
+           "Which total derivative dV belongs to sigma_k? What is that of alpha?",
+           "`dV = d_delta[:, None] + x[:, None] * nu`, and `margin_jacobian` takes a list "
+           "of pairs, here of one; it returns d eta as a column."),
+    insight="This column, once for each parameter, "
+            "is all that the supply side adds to the derivatives of lesson 04.",
     inputs=small_slope)
 
 
-# 9.6: two firms price as one ------------------------------------------------------------------------------------------------
+# 9.6: two firms price as one ---------------------------------------------------------------------
 
 BOTH = {(18, 19): 1, (19, 18): 1}
 
@@ -367,10 +457,16 @@ GAIN = Exercise(
         Mistake("Firm 18 counts the profit of 19, but not the other way round. A weight is needed in both directions.", lambda: gain({(18, 19): 1})),
         Mistake("Firm 19 counts the profit of 18, but not the other way round. A weight is needed in both directions.", lambda: gain({(19, 18): 1})),
         Mistake("All firms price as one here. Only 18 and 19 do.", lambda: gain(1.0)),
-        Mistake("The rivals still ask their old prices. Their conditions are solved again too.", rivals_asleep),
-        Mistake("This is the profit after, not its change: subtract what the two earn now.", lambda: profit(prices_with(BOTH)))),
-    hints=("Three steps: new ownership, new prices with the old costs, and new shares at the new prices.",
-           "Profits before are `(price - costs) * block.shares`, those after `(new.prices - costs) * bought`; add up over `np.isin(firm, [18, 19])` and multiply by 1000."),
-    insight="Recomputed markups on old sales would promise the firms more than they get: some of the buyers leave.")
+        Mistake("The rivals still ask their old prices. Their conditions are solved again too.",
+                rivals_asleep),
+        Mistake("This is the profit after, not its change: subtract what the two earn now.",
+                lambda: profit(prices_with(BOTH)))),
+    hints=("Three steps: new ownership, new prices with the old costs, "
+           "and new shares at the new prices.",
+           "Profits before are `(price - costs) * block.shares`, "
+           "those after `(new.prices - costs) * bought`; "
+           "add up over `np.isin(firm, [18, 19])` and multiply by 1000."),
+    insight="Recomputed markups on old sales would promise the firms more than they get: "
+            "some of the buyers leave.")
 
 EXERCISES = {"9.1": ACCORD, "9.2": AIR, "9.3": DOLLARS, "9.4": STAKES, "9.5": SLOPE, "9.6": GAIN}

@@ -3,7 +3,8 @@ import html
 import re
 from dataclasses import dataclass
 
-KINDS = {"right": ("#009E73", "✓"), "wrong": ("#D55E00", "✗"), "open": ("#0072B2", "…"), "hint": ("#E69F00", "→")}
+KINDS = {"right": ("#009E73", "✓"), "wrong": ("#D55E00", "✗"),
+         "open": ("#0072B2", "…"), "hint": ("#E69F00", "→")}
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Reply:
 
     def __str__(self):
         listing = ["\n" + self.code] if self.code else []
-        return "\n".join([f"{KINDS[self.kind][1]} Exercise {self.exercise}. {self.lines[0]}", *self.lines[1:], *listing])
+        return "\n".join([f"{KINDS[self.kind][1]} Exercise {self.exercise}. {self.lines[0]}",
+                          *self.lines[1:], *listing])
 
     __repr__ = __str__
 
@@ -38,9 +40,13 @@ class Reply:
         colour, sign = KINDS[self.kind]
         first, *rest = [_html(line) for line in self.lines]
         paragraphs = "".join(f"<div style='margin-top:4px'>{line}</div>" for line in rest)
-        listing = f"<pre style='margin:6px 0 0 0'>{html.escape(self.code)}</pre>" if self.code else ""
-        return (f"<div style='border-left:5px solid {colour};padding:6px 12px;margin:4px 0;max-width:60em'>"
-                f"<span style='color:{colour};font-weight:bold'>{sign} Exercise {self.exercise}.</span> {first}{paragraphs}{listing}</div>")
+        code = html.escape(self.code)
+        listing = f"<pre style='margin:6px 0 0 0'>{code}</pre>" if code else ""
+        box = f"border-left:5px solid {colour};padding:6px 12px;margin:4px 0;max-width:60em"
+        title = f"{sign} Exercise {self.exercise}."
+        return (f"<div style='{box}'>"
+                f"<span style='color:{colour};font-weight:bold'>{title}</span> "
+                f"{first}{paragraphs}{listing}</div>")
 
 
 def _html(text):
