@@ -151,13 +151,27 @@ def test_automobiles_at_the_tutorials_start(auto_tables):
     close(here.aggregate_elasticities(), theirs.compute_aggregate_elasticities(), 1e-7)
 
 
-@pytest.mark.parametrize("rule", ["gauss_hermite"])
+def drawn_agents(rule, products):
+    """The nodes of one of our rules as a table that PyBLP takes."""
+    markets = products["market_ids"].unique()
+    nodes, weights = rule.nodes_and_weights(len(markets), 2)
+    agents = pd.DataFrame(nodes.reshape(-1, 2), columns=["nodes0", "nodes1"])
+    return agents.assign(market_ids=np.repeat(markets, weights.shape[1]), weights=weights.ravel())
+
+
+@pytest.mark.parametrize("rule", ["gauss_hermite", "halton", "monte_carlo"])
 def test_integration_without_agents(cereal_tables, rule):
-    problem = blpteach.Problem(cereal_tables[0], linear="0 + prices", absorb="product_ids", random="1 + prices", integration=blpteach.gauss_hermite(5))
-    here = problem.evaluate([0.5, 2.0])
-    theirs = pyblp.Problem((pyblp.Formulation("0 + prices", absorb="C(product_ids)"), pyblp.Formulation("1 + prices")), cereal_tables[0],
-                           integration=pyblp.Integration("product", 5)).solve(np.diag([0.5, 2.0]), method="1s", **oracle.STAY, **oracle.TIGHT)
-    same_fit(here, theirs)
+    """A product rule is PyBLP's own; draws, which are ours, go to the same markets."""
+    products, product_rule = cereal_tables[0], rule == "gauss_hermite"
+    ours = blpteach.gauss_hermite(5) if product_rule else getattr(blpteach, rule)(30, seed=1)
+    theirs = {"integration": pyblp.Integration("product", 5)} if product_rule else \
+        {"agent_data": drawn_agents(ours, products)}
+    problem = blpteach.Problem(products, linear="0 + prices", absorb="product_ids",
+                               random="1 + prices", integration=ours)
+    formulas = pyblp.Formulation("0 + prices", absorb="C(product_ids)"), pyblp.Formulation("1 + prices")
+    solved = pyblp.Problem(formulas, products, **theirs).solve(np.diag([0.5, 2.0]), method="1s",
+                                                               **oracle.STAY, **oracle.TIGHT)
+    same_fit(problem.evaluate([0.5, 2.0]), solved)
 
 
 # The optimum -----------------------------------------------------------------------------------------------------------------
