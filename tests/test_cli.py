@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import blpteach
-from blpteach import cli, working_copy
+from blpteach import cli
 from blpteach.examples import EXAMPLES
+from blpteach.course import working_copy
 from blpteach.course.working_copy import MANIFEST, copy_lessons, hash_sources
 
 
