@@ -289,7 +289,7 @@ def gauss_newton_while_quick(objective, start, patience=5, most=40):
         theta2, message = gauss_newton(objective, theta2, max_nfev=patience + 1)         # the first is the last point
         here, last = objective.at(theta2), promised
         promised = here.promised
-        if here.settled or not promised <= last / 10:
+        if promised <= 1e-4 * ENOUGH or not promised <= last / 10:
             break
     return theta2, message
 

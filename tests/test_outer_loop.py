@@ -8,8 +8,7 @@ from blpteach import Problem, Truth, concentrate, load_simulated, simulate, weig
 from blpteach.examples import cereal
 from blpteach.corners import invertible_start, random_starts, search_within
 from blpteach.equations import Equations
-from blpteach.outer_loop import MeanUtilities, Objective, gauss_newton, gmm_steps, quasi_newton, solve_delta, stay
-from blpteach.parameters import Free, Parameters
+from blpteach.outer_loop import MeanUtilities, Objective, gauss_newton, gmm_steps, solve_delta
 from blpteach.progress import Progress
 from blpteach.simulation import FORMULAS
 
