@@ -413,26 +413,33 @@ class Estimates(Outcome):
         return "\n".join(head + tables + [self.verdict()])
 
     def _random_frames(self):
-        """Gamma and its standard errors as tables: sigma in one column where it is diagonal, zero columns left out."""
-        p, Gamma, se = self.problem, self.free.unpack(self.theta2).Gamma, self._matrix_se()
+        """Gamma, its standard errors and what is fixed, as tables: a diagonal sigma in one column, zero columns left out."""
+        p, free = self.problem, self.free
+        fixed = np.ones(free.Gamma.shape, bool)
+        fixed[free.rows, free.columns] = False
         columns = [f"sigma {name}" for name in p.node_names] + [f"pi {name}" for name in p.demographic_names]
-        estimate, error = pd.DataFrame(Gamma, p.X2_names, columns), pd.DataFrame(se, p.X2_names, columns)
+        frames = [pd.DataFrame(values, p.X2_names, columns)
+                  for values in (free.unpack(self.theta2).Gamma, self._matrix_se(), fixed & (free.Gamma == 0))]
         if p.L == p.K2 and not (self.sigma - np.diag(np.diag(self.sigma))).any():
-            estimate, error = (pd.concat([pd.Series(np.diag(values), p.X2_names, name="sigma"), frame.drop(columns=columns[:p.L])], axis=1)
-                               for frame, values in ((estimate, self.sigma), (error, self.sigma_se)))
-        used = estimate.columns[(estimate != 0).any()]
-        return estimate[used], error[used]
+            frames = [pd.concat([pd.Series(np.diag(frame.iloc[:, :p.L]), p.X2_names, name="sigma"), frame.iloc[:, p.L:]], axis=1)
+                      for frame in frames]
+        used = frames[2].columns[~frames[2].all()]
+        return [frame[used] for frame in frames]
 
 
-def layout(title, estimate, error):
+def layout(title, estimate, error, fixed=None):
     """A table as text: estimates, with standard errors in parentheses below them and a dot for what is fixed at zero."""
     widths = [max(11, len(column) + 2) for column in estimate.columns]
+    fixed = estimate.isna() if fixed is None else fixed
 
     def row(name, cells):
         return f"{name:<20}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths))
+
+    def below(value, se, dot):
+        return "" if dot else "(corner)" if value == 0 and np.isnan(se) else "(n.a.)" if np.isnan(se) else f"({se:.3g})"
     lines = [row(title, estimate.columns)]
     for name in estimate.index:
-        values, errors = estimate.loc[name], error.loc[name]
-        lines.append(row(f"  {name}", ["." if value == 0 else f"{value:.5g}" for value in values]))
-        lines.append(row("", ["" if value == 0 else "(n.a.)" if np.isnan(se) else f"({se:.3g})" for value, se in zip(values, errors)]))
+        values, errors, dots = estimate.loc[name], error.loc[name], fixed.loc[name]
+        lines.append(row(f"  {name}", ["." if dot else f"{value:.5g}" for value, dot in zip(values, dots)]))
+        lines.append(row("", [below(*cell) for cell in zip(values, errors, dots)]))
     return "\n".join(lines) + "\n"

@@ -422,7 +422,7 @@ def test_unadjusted_covariance_with_supply_term_by_term():
     xi, omega, ZS = estimates.xi, estimates.omega, problem.cost_model.ZS
     slope = problem.solver(estimates.free)(estimates.theta2).mean_utilities.jacobian[:, 0]
     A = E.T @ np.column_stack([slope, -problem.prices, np.zeros((problem.N, 2))]) / E.sum(0)[:, None]
-    weights = np.linalg.inv(estimates.S)
+    weights = estimates.W
     influence = -np.linalg.solve(estimates.G.T @ weights @ estimates.G, estimates.G.T @ weights)
     with_mean = np.vstack([np.zeros((problem.M, len(d))), np.cov(xi, omega, bias=True)[0, 1] * ZS.T @ E / E.sum(0) / problem.N])
     C = influence @ with_mean
