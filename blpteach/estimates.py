@@ -6,7 +6,8 @@ import pandas as pd
 
 from .errors import counted, listing
 from .gmm import moment_jacobian, sandwich, weighting_matrix
-from .outcome import Outcome, UtilityOfPrice
+from .market import UtilityOfPrice
+from .outcome import Outcome
 from .outer_loop import promised_improvement
 
 

@@ -370,7 +370,7 @@ GAIN = Exercise(
         Mistake("The rivals still ask their old prices. Their conditions are solved again too.", rivals_asleep),
         Mistake("This is the profit after, not its change: subtract what the two earn now.", lambda: profit(prices_with(BOTH)))),
     hints=("Three steps: new ownership, new prices with the old costs, and new shares at the new prices.",
-           "Profits before are `(price - costs) * block.shares`, those after `(new.prices - costs) * bought`; add up over `np.isin(firm, [18, 19])` and multiply by 1000."),
+           "Profits before are `(price - costs) * one.shares`, those after `(new.prices - costs) * bought`; add up over `np.isin(firm, [18, 19])` and multiply by 1000."),
     insight="Recomputed markups on old sales would promise the firms more than they get: some of the buyers leave.")
 
 EXERCISES = {"9.1": ACCORD, "9.2": AIR, "9.3": DOLLARS, "9.4": STAKES, "9.5": SLOPE, "9.6": GAIN}
