@@ -6,7 +6,8 @@ import pandas as pd
 
 from .errors import counted as number_of, listing
 from .gmm import sandwich
-from .outcome import Outcome, UtilityOfPrice
+from .market import UtilityOfPrice
+from .outcome import Outcome
 from .outer_loop import distinct, promised_improvement, same_end
 
 

@@ -1,138 +1,29 @@
 """A set of markets at given prices: Step 5 applied to whole tables.
 
-`Outcome` is what estimates and counterfactuals share. It stacks, calls the functions of `post_estimation`, and puts
-results back.
+`Outcome` is what estimates and counterfactuals share. It stacks, calls the functions of
+`post_estimation`, and puts results back.
 """
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from .errors import InputError, listing
-from .post_estimation import (consumer_surplus, diversion_ratios, elasticities, equilibrium_prices, margins,
-                              ownership_matrix, price_coefficients, share_jacobian)
-from .tables.beside import one_each
+from .market import Market
+from .post_estimation import (consumer_surplus, diversion_ratios, elasticities, equilibrium_prices,
+                              margins, ownership_matrix, share_jacobian)
+from .tables.beside import check_owners, new_owners, one_each, read_costs
 from .tables.blocks import make_blocks
-from .utility import choice_probabilities, market_shares, taste_deviations
-
-
-@dataclass(frozen=True)
-class UtilityOfPrice:
-    """Utilities of all products as a function of prices: what doesn't change in a counterfactual.
-
-    Attributes
-    ----------
-    problem : Problem
-    beta : array (K1,)
-    Gamma : array (K2, L + D)
-    delta : array (N,)
-        Mean utilities at the observed prices.
-    """
-    problem: object
-    beta: np.ndarray
-    Gamma: np.ndarray
-    delta: np.ndarray
-
-    @cached_property
-    def xi(self):
-        """Unobserved quality (N,): delta less its mean taste part, after absorption; the same at all prices."""
-        return self.problem.demean(self.delta) - self.problem.X1 @ self.beta
-
-    def slopes(self, index):
-        """dX1 (..., J, K1) and dX2 (..., J, K2): how characteristics of the products `index` move with price."""
-        return self.problem.linear.price_slope[index], self.problem.X2.price_slope[index]
-
-    def characteristics(self, index, prices):
-        """X1 (..., J, K1), before absorption, and X2 (..., J, K2) of the products `index` at prices (N,)."""
-        change = (prices - self.problem.prices)[index][..., None]            # (..., J, 1)
-        dX1, dX2 = self.slopes(index)
-        return self.problem.linear.values[index] + dX1 * change, self.problem.X2.values[index] + dX2 * change
-
-    def tastes(self, block):
-        """Tastes (..., I, L + D) of a block and Gamma, with which utilities are linear; see `lognormal.as_tastes`."""
-        return self.problem.lognormal.as_tastes(block.tastes, self.Gamma)
-
-    def at(self, block, prices):
-        """Utilities of a block's products where all products have prices (N,).
-
-        Returns
-        -------
-        delta : array (..., J)
-            It has moved from the observed prices by the slope of X1 in price, times beta.
-        mu : array (..., J, I)
-            It has moved by the slope of X2, times each type's tastes.
-        alpha : array (..., J, I)
-            Price coefficients (5.1), the same at all prices.
-        """
-        (tastes, Gamma), (dX1, dX2) = self.tastes(block), self.slopes(block.index)
-        change = (prices - self.problem.prices)[block.index]    # (..., J)
-        delta = self.delta[block.index] + (dX1 @ self.beta) * change
-        mu = taste_deviations(self.characteristics(block.index, prices)[1], tastes, Gamma)
-        return delta, mu, price_coefficients(dX1, self.beta, dX2, Gamma, tastes)
-
-
-@dataclass(frozen=True)
-class Market:
-    """One market at given prices: its arrays under the names of the lessons.
-
-    Attributes
-    ----------
-    market_id : object
-    rows : int array (J,)
-        Of the products table.
-    product_ids, firm_ids : arrays (J,)
-        Where the table has no `product_ids`, the labels of its index; where it has no `firm_ids`, None.
-    prices, shares : arrays (J,)
-    X1, dX1 : arrays (J, K1)
-        Linear characteristics before absorption, and their derivatives in price.
-    X2, dX2 : arrays (J, K2)
-    beta : array (K1,)
-    Gamma : array (K2, L + D)
-    tastes : array (I, L + D)
-        `taste_deviations(X2, tastes, Gamma)` is mu. A lognormal coefficient has a column more in both; see
-        `lognormal.as_tastes`.
-    weights : array (I,)
-    delta, xi : arrays (J,)
-        delta is `X1 @ beta + xi`, plus the fixed effects where some are absorbed.
-    mu, alpha, P : arrays (J, I)
-    holdings : float or dict
-        Conduct, as in `ownership_matrix`.
-    """
-    market_id: object
-    rows: np.ndarray
-    product_ids: np.ndarray
-    firm_ids: np.ndarray
-    prices: np.ndarray
-    shares: np.ndarray
-    X1: np.ndarray
-    dX1: np.ndarray
-    X2: np.ndarray
-    dX2: np.ndarray
-    beta: np.ndarray
-    Gamma: np.ndarray
-    tastes: np.ndarray
-    weights: np.ndarray
-    delta: np.ndarray
-    xi: np.ndarray
-    mu: np.ndarray
-    alpha: np.ndarray
-    P: np.ndarray
-    holdings: object
-
-    @property
-    def ownership(self):
-        """H (J, J) (5.5): whose profits the setter of each price looks at."""
-        check_owners(self.firm_ids)
-        return ownership_matrix(self.firm_ids, self.holdings)
+from .utility import choice_probabilities, market_shares
 
 
 class Outcome:
     """Markets at given prices, with everything that Step 5 computes from them.
 
-    Methods take `market=` for one market and give all of them without it. A value for each product comes in the order
-    of the products table, one for each market as a Series by market id; a matrix is a DataFrame labelled by
-    `product_ids`, or by the table's index where there are none.
+    Methods take `market=` for one market and give all of them without it. A value for each product
+    comes in the order of the products table, one for each market as a Series by market id; a matrix
+    is a DataFrame labelled by `product_ids`, or by the table's index where there are none.
 
     Parameters
     ----------
@@ -164,7 +55,7 @@ class Outcome:
         self.prices = problem.prices if prices is None else prices
         self.firm_ids = present_owners(problem.products) if firm_ids is None else firm_ids
 
-    # Stacks ----------------------------------------------------------------------------------------------------------
+    # Stacks ---------------------------------------------------------------------------------------
 
     @cached_property
     def _numbers(self):
@@ -173,12 +64,14 @@ class Outcome:
     def _number(self, market):
         """Place of a market among `problem.market_labels`."""
         if not pd.api.types.is_hashable(market):
-            raise InputError(f"market={market!r} must be one market id; without market= there are all of them.")
+            raise InputError(f"market={market!r} must be one market id; without market= there are "
+                             "all of them.")
         if market not in self._numbers:
             labels = self.problem.market_labels
             alike = [label for label in labels if str(label) == str(market)]
             meant = f" Did you mean {alike[0]!r}?" if alike else ""
-            raise InputError(f"There is no market {market!r}. Markets are {listing(labels)}.{meant}")
+            raise InputError(f"There is no market {market!r}. Markets are {listing(labels)}."
+                             f"{meant}")
         return self._numbers[market]
 
     def _stack(self, market):
@@ -208,8 +101,9 @@ class Outcome:
     def _check_inverted(self, numbers):
         failed = np.intersect1d(numbers, self.failed_markets)
         if len(failed):
-            raise InputError(f"Step 5: shares were not inverted in market(s) {listing(self.problem.market_labels[failed])}, "
-                             "so that there are no mean utilities. Take parameters nearer to zero.")
+            names = listing(self.problem.market_labels[failed])
+            raise InputError(f"Step 5: shares were not inverted in market(s) {names}, so that "
+                             "there are no mean utilities. Take parameters nearer to zero.")
 
     def _choices(self, block):
         """P (..., J, I) and alpha (..., J, I) of a block."""
@@ -217,7 +111,7 @@ class Outcome:
         return choice_probabilities(delta, mu), alpha
 
     def _by_product(self, function, market, missing=np.nan):
-        """`function(block)` (..., J) for all products, in the order of the table; (J,) for one market."""
+        """`function(block)` (..., J) for all products, in the table's order, or for one market."""
         if market is not None:
             return function(self._left(market))
         out = np.full(self.problem.N, missing)
@@ -226,7 +120,7 @@ class Outcome:
         return out
 
     def _by_market(self, function, market, name, empty):
-        """`function(block)` (...) as a Series by market id, a float for one market; `empty` without products."""
+        """`function(block)` (...) by market id, or for one market; `empty` without products."""
         if market is not None:
             block = self._stack(market)
             return empty if block is None else float(function(block))
@@ -252,8 +146,8 @@ class Outcome:
 
     def _product_ids(self, index):
         products = self.problem.products
-        labels = products["product_ids"] if "product_ids" in products else products.index.to_series()
-        return labels.to_numpy()[index]
+        named = "product_ids" in products
+        return (products["product_ids"] if named else products.index).to_numpy()[index]
 
     def market(self, market):
         """One market at these prices, its arrays under the names of the lessons.
@@ -269,7 +163,8 @@ class Outcome:
         Raises
         ------
         InputError
-            For a market that does not exist, has no products left, or whose shares were not inverted.
+            For a market that does not exist, has no products left, or whose shares were not
+            inverted.
         """
         block, utility = self._left(market), self.utility
         rows, (tastes, Gamma) = block.index, utility.tastes(block)
@@ -281,9 +176,10 @@ class Outcome:
             firm_ids=None if self.firm_ids is None else self.firm_ids[rows],
             prices=self.prices[rows], shares=P @ block.weights, X1=X1, dX1=dX1, X2=X2, dX2=dX2,
             beta=utility.beta.copy(), Gamma=Gamma.copy(), tastes=tastes, weights=block.weights,
-            delta=delta, xi=utility.xi[rows], mu=mu, alpha=alpha, P=P, holdings=self.problem.holdings)
+            delta=delta, xi=utility.xi[rows], mu=mu, alpha=alpha, P=P,
+            holdings=self.problem.holdings)
 
-    # Demand ----------------------------------------------------------------------------------------------------------
+    # Demand ---------------------------------------------------------------------------------------
 
     @property
     def shares(self):
@@ -300,7 +196,8 @@ class Outcome:
         Parameters
         ----------
         prices : array (N,) or Series
-            Of all products; that of a dropped one is of no account. A Series is matched by its index.
+            Of all products; that of a dropped one is of no account. A Series is matched by its
+            index.
 
         Returns
         -------
@@ -310,8 +207,8 @@ class Outcome:
         Raises
         ------
         InputError
-            Where utility is curved in price, or does not depend on it; and for prices that are not one finite number
-            for each product.
+            Where utility is curved in price, or does not depend on it; and for prices that are not
+            one finite number for each product.
 
         Examples
         --------
@@ -320,12 +217,12 @@ class Outcome:
         >>> dearer = logit.prices.copy()
         >>> dearer[0] = 1.1 * dearer[0]
         >>> (logit.shares_at(dearer) / logit.shares)[:3].round(3)
-        array([0.808, 1.003, 1.003])
+        array([0.807, 1.002, 1.002])
         """
         check_linear_in_price(self.problem, "Step 5: shares at other prices are known")
         self._check_prices_matter("shares are the same at all prices")
-        sold = ~np.isnan(self.prices)
-        return self._at(one_each(prices, self.problem.products, "Step 5: prices", needed=sold)).shares
+        sold, products = ~np.isnan(self.prices), self.problem.products
+        return self._at(one_each(prices, products, "Step 5: prices", needed=sold)).shares
 
     def _at(self, prices):
         """The same markets at other prices."""
@@ -347,12 +244,13 @@ class Outcome:
         self._check_prices_matter("there are no price coefficients")
         if market is None:
             left = np.sort(np.concatenate([block.markets for block in self._stacks()]))
-            return {label: self.price_coefficients(label) for label in self.problem.market_labels[left]}
+            labels = self.problem.market_labels[left]
+            return {label: self.price_coefficients(label) for label in labels}
         one = self.market(market)
         return pd.DataFrame(one.alpha, pd.Index(one.product_ids, name="product"))
 
     def elasticities(self, market=None):
-        """Price elasticities (5.3): row j, column l is the percent change of share j as price l rises by one percent.
+        """Price elasticities (5.3): in row j the percent change of share j as price l rises by one.
 
         Parameters
         ----------
@@ -381,10 +279,10 @@ class Outcome:
         return self._by_product(one, market)
 
     def aggregate_elasticities(self, factor=0.1, market=None):
-        """What all inside goods together lose as all prices rise: `sum_j (s_j((1 + factor) p) - s_j(p)) / factor`.
+        """What all inside goods lose as all prices rise: `sum_j (s_j((1 + f) p) - s_j(p)) / f`.
 
-        In points of share for a price rise of a hundred percent, not in percent of the inside share: divide by that
-        for a percentage.
+        In points of share for a price rise of a hundred percent, not in percent of the inside
+        share: divide by that for a percentage.
 
         Parameters
         ----------
@@ -399,8 +297,8 @@ class Outcome:
         Raises
         ------
         InputError
-            Where utility is curved in price, or does not depend on it; for a factor that is zero or no number; and
-            for a market that does not exist.
+            Where utility is curved in price, or does not depend on it; for a factor that is zero or
+            no number; and for a market that does not exist.
 
         Source
         ------
@@ -408,8 +306,7 @@ class Outcome:
         """
         check_linear_in_price(self.problem, "Step 5: aggregate elasticities are known")
         self._check_prices_matter("there are no elasticities")
-        if isinstance(factor, bool) or not isinstance(factor, (int, float, np.number)) or not np.isfinite(factor) or factor == 0:
-            raise InputError(f"Step 5: factor={factor!r} must be a number other than zero, such as 0.1 for ten percent.")
+        check_factor(factor)
         there = self._at((1 + factor) * self.prices)
 
         def one(block):
@@ -417,9 +314,9 @@ class Outcome:
         return self._by_market(one, market, "aggregate_elasticities", empty=0.0)
 
     def diversion_ratios(self, market=None):
-        """Diversion ratios (5.4): row j, column l is the fraction of those leaving j that goes to l; rows sum to one.
+        """Diversion ratios (5.4): in row j the fraction of those leaving j that goes to l.
 
-        The diagonal holds the fraction that goes to the outside good.
+        The diagonal holds the fraction that goes to the outside good; rows sum to one.
 
         Returns
         -------
@@ -434,16 +331,18 @@ class Outcome:
 
     def _check_prices_matter(self, therefore):
         if not self.problem.prices_matter:
-            raise InputError(f"Step 5: utility does not depend on `prices`, so {therefore}; put prices into linear.")
+            raise InputError(f"Step 5: utility does not depend on `prices`, so {therefore}; put "
+                             "prices into linear.")
 
-    # Supply ----------------------------------------------------------------------------------------------------------
+    # Supply ---------------------------------------------------------------------------------------
 
     def _block_costs(self, block):
         if self._costs is not None:
             return self._costs[block.index]
         P, alpha = self._choices(block)
         H = ownership_matrix(self.firm_ids[block.index], self.problem.holdings)
-        return self.prices[block.index] - margins(self._block_shares(block), share_jacobian(P, block.weights, alpha), H)
+        D = share_jacobian(P, block.weights, alpha)
+        return self.prices[block.index] - margins(self._block_shares(block), D, H)
 
     def _check_pricing(self):
         """Somebody sets each price, and has a best one."""
@@ -451,10 +350,10 @@ class Outcome:
         self._check_prices_matter("firms have no optimal price")
 
     def costs(self, market=None):
-        """Marginal costs (N,) or (J,), in units of price: those at which nobody would set another price.
+        """Marginal costs (N,) or (J,), in units of price: at these nobody would set another price.
 
-        Conduct is Bertrand-Nash unless the problem's `holdings` say otherwise. A counterfactual has the costs it was
-        solved with.
+        Conduct is Bertrand-Nash unless the problem's `holdings` say otherwise. A counterfactual has
+        the costs it was solved with.
         """
         self._check_pricing()
         if self._costs is not None and market is None:
@@ -462,7 +361,7 @@ class Outcome:
         return self._by_product(self._block_costs, market)
 
     def markups(self, market=None):
-        """Lerner indices `(p - c) / p` (N,) or (J,), under Bertrand-Nash pricing unless `holdings` say otherwise."""
+        """Lerner indices `(p - c) / p` (N,) or (J,), with the costs of `costs`."""
         self._check_pricing()
 
         def one(block):
@@ -473,7 +372,8 @@ class Outcome:
     def profits(self, market=None):
         """Profits `(p - c) s` from each product (N,) or (J,): in units of price, per consumer.
 
-        Times the market size they are dollars; fixed costs are not known. A product that was dropped earns nothing.
+        Times the market size they are dollars; fixed costs are not known. A product that was
+        dropped earns nothing.
         """
         self._check_pricing()
 
@@ -482,10 +382,10 @@ class Outcome:
         return self._by_product(one, market, missing=0.0)
 
     def hhi(self, market=None):
-        """Herfindahl-Hirschman index of each market: 10,000 times the sum of firms' squared shares of what is sold.
+        """Herfindahl-Hirschman index: 10,000 times the sum of firms' squared shares of sales.
 
-        Shares are of the inside goods, as in antitrust and in PyBLP: the outside good is no competitor here. A monopoly
-        has 10,000.
+        Shares are of the inside goods, as in antitrust and in PyBLP: the outside good is no
+        competitor here. A monopoly has 10,000.
 
         Parameters
         ----------
@@ -516,8 +416,8 @@ class Outcome:
     def counterfactual(self, firm_ids=None, costs=None, drop=None):
         """The new equilibrium after a change of owners, costs or products, everything else held.
 
-        Conduct stays what the problem's `holdings` say, by default Bertrand-Nash. A pair in `holdings` that names a
-        firm which a merger dissolved lapses.
+        Conduct stays what the problem's `holdings` say, by default Bertrand-Nash. A pair in
+        `holdings` that names a firm which a merger dissolved lapses.
 
         Parameters
         ----------
@@ -537,11 +437,11 @@ class Outcome:
         Raises
         ------
         InputError
-            Where utility is curved in price, or does not depend on it; where products have no owner, or a dict names a
-            firm that does not exist; where new owners have new names and `holdings` speak of the old ones; for an array
-            of the wrong length or kind, a Series with another index, or missing values; for costs that can't be in
-            units of price; where `drop` leaves nothing; and where no equilibrium is found: the message names the
-            markets.
+            Where utility is curved in price, or does not depend on it; where products have no
+            owner, or a dict names a firm that does not exist; where new owners have new names and
+            `holdings` speak of the old ones; for an array of the wrong length or kind, a Series
+            with another index, or missing values; for costs that can't be in units of price; where
+            `drop` leaves nothing; and where no equilibrium is found: the message names the markets.
         """
         problem = self.problem
         check_linear_in_price(problem, "Step 5: new prices can be solved for")
@@ -557,10 +457,10 @@ class Outcome:
         return solve_counterfactual(self.utility, self.prices, owners, new_costs, dropped)
 
     def merger_prices(self, firm_ids):
-        """Prices (N,) after the owners change to `firm_ids`: `counterfactual(firm_ids=firm_ids).prices`."""
+        """Prices (N,) after a change of owners: `counterfactual(firm_ids=firm_ids).prices`."""
         return self.counterfactual(firm_ids=firm_ids).prices
 
-    # Welfare ---------------------------------------------------------------------------------------------------------
+    # Welfare --------------------------------------------------------------------------------------
 
     def consumer_surplus(self, market=None):
         """Consumer surplus per consumer (5.8), in units of price and up to a constant.
@@ -577,8 +477,9 @@ class Outcome:
         Raises
         ------
         InputError
-            Where utility does not depend on price; where a consumer's price coefficient is zero, or differs between
-            products, or price enters through a function; and for a market that does not exist.
+            Where utility does not depend on price; where a consumer's price coefficient is zero, or
+            differs between products, or price enters through a function; and for a market that does
+            not exist.
         """
         self._check_prices_matter("surplus in money needs a price coefficient")
         check_one_alpha(self.problem)
@@ -591,7 +492,7 @@ class Outcome:
 
 
 class Counterfactual(Outcome):
-    """A new equilibrium: an `Outcome` at the prices that solve all first-order conditions after a change.
+    """A new equilibrium: an `Outcome` whose prices solve all first-order conditions after a change.
 
     Attributes
     ----------
@@ -600,7 +501,8 @@ class Counterfactual(Outcome):
     iterations : int
         Of the zeta map (5.7), in the stack of markets that needed most.
     residual : float
-        Largest error in a first-order condition, `s + (H * D')(p - c)`, as a fraction of the share; at most 1e-10.
+        Largest error in a first-order condition, `s + (H * D')(p - c)`, as a fraction of the share;
+        at most 1e-10.
     """
 
     def __init__(self, utility, prices, firm_ids, costs, blocks, iterations, residual):
@@ -609,27 +511,32 @@ class Counterfactual(Outcome):
 
     def __repr__(self):
         change = 100 * (self.prices / self.problem.prices - 1)
-        return (f"Counterfactual in {self.problem.T} markets: prices change by {np.nanmean(change):.3g} percent on average "
-                f"({np.nanmin(change):.3g} to {np.nanmax(change):.3g}); first-order conditions hold to {self.residual:.1e}")
+        mean, low, high = np.nanmean(change), np.nanmin(change), np.nanmax(change)
+        return (f"Counterfactual in {self.problem.T} markets: prices change by {mean:.3g} percent "
+                f"on average ({low:.3g} to {high:.3g}); first-order conditions hold to "
+                f"{self.residual:.1e}")
 
 
 def solve_counterfactual(utility, start, firm_ids, costs, dropped):
-    """Equilibrium prices without the dropped products; an error names the markets where none was found."""
+    """Equilibrium prices without the dropped products; an error names the markets without any."""
     problem = utility.problem
     blocks = blocks_without(problem, dropped)
     prices, iterations, residual, failed = np.full(problem.N, np.nan), 0, 0.0, []
     for block in blocks:
         H = ownership_matrix(firm_ids[block.index], problem.holdings)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a map that diverges is reported below
-            found = equilibrium_prices(*utility.at(block, start), block.weights, start[block.index],
+        delta, mu, alpha = utility.at(block, start)
+        with np.errstate(all="ignore"):                         # where it diverges is said below
+            found = equilibrium_prices(delta, mu, alpha, block.weights, start[block.index],
                                        costs[block.index], H)
         prices[block.index] = found.prices
-        iterations, residual = max(iterations, found.iterations), max(residual, found.residual.max())
+        iterations = max(iterations, found.iterations)
+        residual = max(residual, found.residual.max())
         failed.extend(problem.market_labels[block.markets[~(found.residual <= 1e-10)]])
     if failed:
-        raise InputError(f"Step 5: no equilibrium prices were found in market(s) {listing(failed)}: the zeta map did "
-                         "not settle there. Consumers who like high prices, or costs far from the present ones, are "
-                         "the usual reasons.")
+        raise InputError("Step 5: no equilibrium prices were found in market(s) "
+                         f"{listing(failed)}: the zeta map did not settle there. Consumers who "
+                         "like high prices, or costs far from the present ones, are the usual "
+                         "reasons.")
     return Counterfactual(utility, prices, firm_ids, costs, blocks, iterations, residual)
 
 
@@ -638,88 +545,47 @@ def blocks_without(problem, dropped):
     if not dropped.any():
         return problem.blocks
     keep = np.flatnonzero(~dropped)
-    blocks = make_blocks(problem.markets[keep], problem.shares[keep], problem.X2.values[keep], problem.agent_markets,
-                         problem.tastes, problem.weights)
+    blocks = make_blocks(problem.markets[keep], problem.shares[keep], problem.X2.values[keep],
+                         problem.agent_markets, problem.tastes, problem.weights)
     return [replace(block, index=keep[block.index]) for block in blocks]
 
 
-# What is refused -----------------------------------------------------------------------------------------------------
+# What is refused ----------------------------------------------------------------------------------
 
 def check_linear_in_price(problem, what):
-    """Refuse utility that is curved in price, where slopes at the observed prices don't lead to other ones."""
+    """Refuse utility that is curved in price: slopes at observed prices lead to no other ones."""
     curved = [n for d in (problem.linear, problem.X2) for n, c in zip(d.names, d.price_curved) if c]
     if curved:
         raise InputError(f"{what} where utility is linear in price; `{curved[0]}` is not.")
 
 
 def check_one_alpha(problem):
-    """Refuse price that enters through a function: then a type has another price coefficient at every price."""
+    """Refuse price that enters through a function: every price has a coefficient of its own."""
     if problem.linear.price_curved.any() or problem.X2.price_curved.any():
-        raise InputError("Step 5: this surplus formula needs one price coefficient for each consumer, the same at all "
-                         "prices; here price enters through a function.")
+        raise InputError("Step 5: this surplus formula needs one price coefficient for each "
+                         "consumer, the same at all prices; here price enters through a function.")
 
 
 def check_alpha(alpha):
     """Every type has one price coefficient (..., J, I) for all products, and none has zero."""
     if (np.ptp(alpha, axis=-2) > 1e-9 * abs(alpha).max()).any():
-        raise InputError("Step 5: this surplus formula needs one price coefficient for each consumer, the same for all "
-                         "products; here price interacts with another characteristic.")
+        raise InputError("Step 5: this surplus formula needs one price coefficient for each "
+                         "consumer, the same for all products; here price interacts with another "
+                         "characteristic.")
     if (alpha == 0).any():
-        raise InputError("Step 5: a consumer type has a price coefficient of zero. No sum of money makes up for "
-                         "anything to it, so that there is no surplus in money. Put prices into linear too.")
+        raise InputError("Step 5: a consumer type has a price coefficient of zero. No sum of money "
+                         "makes up for anything to it, so that there is no surplus in money. Put "
+                         "prices into linear too.")
+
+
+def check_factor(factor):
+    """A change of prices: a number other than zero."""
+    number = isinstance(factor, (int, float, np.number)) and not isinstance(factor, bool)
+    if not number or not np.isfinite(factor) or factor == 0:
+        raise InputError(f"Step 5: factor={factor!r} must be a number other than zero, such as 0.1 "
+                         "for ten percent.")
 
 
 def present_owners(products):
     """Firm ids (N,) of the table, or None."""
     return products["firm_ids"].to_numpy() if "firm_ids" in products else None
-
-
-def check_owners(firm_ids):
-    """Every product has an owner."""
-    if firm_ids is None:
-        raise InputError("Step 5: it must be known who sets which price, and products has no column `firm_ids`. Add it, "
-                         "one id for each product.")
-    missing = np.flatnonzero(pd.isna(firm_ids))
-    if len(missing):
-        raise InputError(f"Step 5: firm_ids has missing values in row(s) {listing(missing)}: every product needs an "
-                         "owner.")
-
-
-def new_owners(old, new, problem):
-    """Firm ids (N,) after a change, given whole or as a dict of which firm becomes which."""
-    if isinstance(new, dict):
-        if old is None:
-            raise InputError("Step 5: firm_ids={...} says which firm becomes which, and products has no column "
-                             "`firm_ids`.")
-        unknown = [firm for firm in new if firm not in set(old)]
-        if unknown:
-            raise InputError(f"Step 5: firm_ids={new!r}: there is no firm {unknown[0]!r}. Firms are "
-                             f"{listing(pd.unique(old), 12)}.")
-        owners = np.fromiter([new.get(firm, firm) for firm in old], object, problem.N)
-    elif new is not None:
-        owners = one_each(new, problem.products, "Step 5: firm_ids", object)
-        check_names_stay(problem.holdings, old, owners)
-    else:
-        owners = old
-    check_owners(owners)
-    return owners
-
-
-def check_names_stay(holdings, old, new):
-    """Pairs in holdings would lapse, all of them unnoticed, if the firms were given new names."""
-    firms = {firm for pair in holdings for firm in pair} if isinstance(holdings, dict) else set()
-    gone, strangers = firms - set(new), set(new) - set(() if old is None else old)
-    if gone and strangers:
-        raise InputError(f"Step 5: holdings={holdings!r} name firm {min(gone, key=str)!r}, which firm_ids no longer has, "
-                         f"while it has {listing(sorted(strangers, key=str))}, which products has not. Keep the names of "
-                         "the present firms.")
-
-
-def read_costs(costs, problem, needed):
-    """New marginal costs (N,), in units of price."""
-    values = one_each(costs, problem.products, "Step 5: costs", needed=needed)
-    half, highest = np.median(values[needed]), problem.prices.max()
-    if half > 10 * highest > 0:
-        raise InputError(f"Step 5: half of the costs are {half:.4g} or more, and the highest price is {highest:.4g}. "
-                         "Costs must be in the units of `prices`.")
-    return values

@@ -5,7 +5,8 @@ from scipy.interpolate import RectBivariateSpline
 from scipy.optimize import minimize
 
 from ..gmm import concentrate, weighting_2sls
-from ..outcome import Outcome, UtilityOfPrice
+from ..market import UtilityOfPrice
+from ..outcome import Outcome
 from ..outer_loop import Objective, gauss_newton
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture
 

@@ -7,7 +7,8 @@ from scipy.stats import chi2
 
 from ...examples import cereal
 from ...gmm import concentrate, moment_covariance, sandwich
-from ...outcome import Outcome, UtilityOfPrice
+from ...market import UtilityOfPrice
+from ...outcome import Outcome
 from ...outer_loop import Objective
 from .exercise import Exercise, Mistake
 

@@ -463,7 +463,7 @@ GAIN = Exercise(
                 lambda: profit(prices_with(BOTH)))),
     hints=("Three steps: new ownership, new prices with the old costs, "
            "and new shares at the new prices.",
-           "Profits before are `(price - costs) * block.shares`, "
+           "Profits before are `(price - costs) * one.shares`, "
            "those after `(new.prices - costs) * bought`; "
            "add up over `np.isin(firm, [18, 19])` and multiply by 1000."),
     insight="Recomputed markups on old sales would promise the firms more than they get: "
