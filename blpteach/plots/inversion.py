@@ -430,7 +430,7 @@ class Race(Picture):
 
     def mark(self, row, name, what, count):
         """Words and bar of a method: filled if counted, empty if forecast, none if lost."""
-        finished, bar, (delta, changes) = self.finished(name), self.bars[row], self.found[name]
+        finished, bar, delta = self.finished(name), self.bars[row], self.found[name][0]
         predicted = self.predicted(name)
         rate = what
         if name in self.rates:

@@ -8,7 +8,7 @@ from scipy.stats import chi2
 from ...examples import cereal
 from ...gmm import concentrate, moment_covariance, sandwich
 from ...outcome import Demand, Outcome
-from ...outer_loop import Objective, trust_region
+from ...outer_loop import Objective
 from .exercise import Exercise, Mistake
 
 # What the exercises share ------------------------------------------------------------------------
