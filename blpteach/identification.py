@@ -1,8 +1,8 @@
-"""Identification: which parameters the data speak of, and what they say of tastes that fixed effects have absorbed.
+"""Identification: which parameters the data speak of, and what fixed effects have absorbed.
 
-Three looks at estimates. Do the instruments move each parameter's regressor apart from all the others (`conditional_F`)? How does
-the objective rise as one parameter leaves its estimate and the rest adjust (`profile`)? And which mean tastes lie in the fixed
-effects (`absorbed_tastes`)?
+Three looks at estimates. Do the instruments move each parameter's regressor apart from all
+the others (`conditional_F`)? How does the objective rise as one parameter leaves its estimate
+and the rest adjust (`profile`)? And which mean tastes lie in the fixed effects (`absorbed_tastes`)?
 """
 from functools import partial
 
@@ -19,29 +19,33 @@ from .outer_loop import Objective
 from .tables.validation import check_not_collinear, column_names
 
 
-# Relevance of the instruments ----------------------------------------------------------------------------------------------
+# Relevance of the instruments --------------------------------------------------------------------
 
 def conditional_F(estimates, errors=None):
-    """First-stage F statistics of all that must be instrumented (7.6): of each column alone, and conditional on the others.
+    """First-stage F of all that must be instrumented (7.6), alone and conditional on the others.
 
-    Near the estimates the model is linear, `delta = X1 beta + (d delta / d theta2) (theta2 - theta2_hat) + xi`. Prices and the
-    columns of `d delta / d theta2` are its endogenous regressors, for both depend on xi. Each may have a large F of its own while
-    a combination of them is hardly moved by the instruments; the conditional F of Sanderson and Windmeijer tells. Fixed effects
-    and the exogenous columns of X1 are partialled out. With a supply side these are the statistics of the demand equation alone.
+    Near the estimates the model is linear,
+    `delta = X1 beta + (d delta / d theta2) (theta2 - theta2_hat) + xi`. Prices and the columns of
+    `d delta / d theta2` are its endogenous regressors, for both depend on xi. Each may have a large
+    F of its own while a combination of them is hardly moved by the instruments; the conditional F
+    of Sanderson and Windmeijer tells. Fixed effects and the exogenous columns of X1 are partialled
+    out. With a supply side these are the statistics of the demand equation alone.
 
     Parameters
     ----------
     estimates : Estimates
     errors : str, optional
-        `"robust"`, `"clustered"` or `"unadjusted"`; by default robust, or clustered where the problem has clusters. The
-        published critical values (Stock and Yogo's, for n - 1 instruments fewer) are for unadjusted errors.
+        `"robust"`, `"clustered"` or `"unadjusted"`; by default robust, or clustered where
+        the problem has clusters. The published critical values (Stock and Yogo's, for n - 1
+        instruments fewer) are for unadjusted errors.
 
     Returns
     -------
     DataFrame
-        Index: parameter, as in `to_frame`. Columns: `F` with `df` degrees of freedom in the numerator, `conditional_F` with
-        `conditional_df`; `residual_df` in both denominators, the clusters less one where errors are clustered; and `errors`,
-        their kind. A conditional F near one says that the instruments don't tell this parameter from the others.
+        Index: parameter, as in `to_frame`. Columns: `F` with `df` degrees of freedom in the
+        numerator, `conditional_F` with `conditional_df`; `residual_df` in both denominators, the
+        clusters less one where errors are clustered; and `errors`, their kind. A conditional F near
+        one says that the instruments don't tell this parameter from the others.
 
     Raises
     ------
@@ -56,13 +60,15 @@ def conditional_F(estimates, errors=None):
     --------
     >>> from blpteach.examples import EXAMPLES
     >>> problem, start = EXAMPLES["cereal"]()
-    >>> conditional_F(problem.estimate(**start)).loc["beta[prices]", ["F", "conditional_F"]].astype(int).tolist()
+    >>> found = conditional_F(problem.estimate(**start)).loc["beta[prices]"]
+    >>> found[["F", "conditional_F"]].astype(int).tolist()
     [2790, 3]
     """
     problem = estimates.problem
     errors = problem.kind_of_errors(errors, "errors")
     Y, names = endogenous_regressors(estimates)
-    exogenous, excluded = problem.X1[:, ~problem.linear.endogenous], problem.Z[:, :len(problem.excluded_names)]
+    exogenous = problem.X1[:, ~problem.linear.endogenous]
+    excluded = problem.Z[:, :len(problem.excluded_names)]
     Q = np.linalg.qr(exogenous)[0]
     Y, Z = (values - Q @ (Q.T @ values) for values in (Y, excluded))
     spent = exogenous.shape[1] + absorbed_degrees(problem.effects) + Z.shape[1]
@@ -71,22 +77,24 @@ def conditional_F(estimates, errors=None):
 
 
 def endogenous_regressors(estimates):
-    """Columns of X1 with prices, then `d delta / d theta2` (N, n), after absorption, and the names of their parameters."""
+    """Columns of X1 with prices, `d delta / d theta2` (N, n), absorbed, and their parameters."""
     problem, moves = estimates.problem, estimates.problem.linear.endogenous
     slopes = delta_slopes(estimates)                            # (N, H)
     names = [f"beta[{name}]" for name, moved in zip(problem.X1_names, moves) if moved]
     names += estimates.free.names[:slopes.shape[1]]
     if not names:
-        raise InputError("conditional_F: nothing is endogenous: `linear` has no column with `prices`, and no nonlinear parameter "
-                         "is free. Give random=... and starting values, or put `prices` into linear.")
-    return np.column_stack([problem.X1[:, moves], *(problem.demean(slope) for slope in slopes.T)]), names
+        raise InputError("conditional_F: nothing is endogenous: `linear` has no column "
+                         "with `prices`, and no nonlinear parameter is free. Give random=... "
+                         "and starting values, or put `prices` into linear.")
+    columns = [problem.X1[:, moves], *(problem.demean(slope) for slope in slopes.T)]
+    return np.column_stack(columns), names
 
 
 def delta_slopes(estimates):
     """`d delta / d theta2` (N, H) in the free elements of Gamma, before absorption."""
     if not estimates.inverted:
-        raise InputError(f"Shares were not inverted in market(s) {estimates.failed_labels()}, so delta has no derivatives "
-                         "there. Take parameters nearer to zero.")
+        raise InputError(f"Shares were not inverted in market(s) {estimates.failed_labels()}, "
+                         "so delta has no derivatives there. Take parameters nearer to zero.")
     solved = estimates.solved
     jacobian = solved.jacobian if estimates.problem.cost_model is None else solved.mean_utilities.jacobian
     return jacobian[:, :len(estimates.free.rows)]
@@ -103,11 +111,12 @@ def absorbed_degrees(effects):
 def first_stages(Y, Z, residual_df, kind="unadjusted", clusters=None):
     """Ordinary and conditional first-stage F of each column of Y (7.6).
 
-    The conditional F of x_j: two-stage least squares of x_j on the other columns leaves `e = x_j - Y_other b`; regress e on the
-    instruments, and divide the sum of squares they explain by M - (n - 1) instead of M, for b has used n - 1 directions. With Q
-    orthonormal in the space of the instruments, orthogonal to the fitted values of the others, that sum is `|Q'e|^2`, and its
-    form for robust or clustered errors is `(Q'e)' var(Q'e)^-1 (Q'e)`. As `Q'Y_other = 0`, b does not enter `Q'e` itself, only its
-    variance, through the residual `v = e - P_Z e`.
+    The conditional F of x_j: two-stage least squares of x_j on the other columns leaves
+    `e = x_j - Y_other b`; regress e on the instruments, and divide the sum of squares they explain
+    by `M - (n - 1)` instead of M, for b has used n - 1 directions. With Q orthonormal in the space
+    of the instruments, orthogonal to the fitted values of the others, that sum is `|Q'e|^2`, and
+    its form for robust or clustered errors is `(Q'e)' var(Q'e)^-1 (Q'e)`. As `Q'Y_other = 0`, b
+    does not enter `Q'e` itself, only its variance, through the residual `v = e - P_Z e`.
 
     Parameters
     ----------
@@ -127,14 +136,17 @@ def first_stages(Y, Z, residual_df, kind="unadjusted", clusters=None):
 
     Examples
     --------
+    The sums of squares are 10 on one degree of freedom and 4 on three.
+
     >>> Z = np.array([[1.0], [-1.0], [2.0], [-2.0]])
     >>> found = first_stages(Z + np.array([[1.0], [1.0], [-1.0], [-1.0]]), Z, 3)
-    >>> found["F"], found["conditional_F"]                  # sums of squares 10 on 1 degree and 4 on 3
+    >>> found["F"], found["conditional_F"]
     (array([7.5]), array([7.5]))
     """
     n, M = Y.shape[1], Z.shape[1]
     if M < n:
-        raise InputError(f"conditional_F: {M} instruments for {n} endogenous regressors. Give at least as many.")
+        raise InputError(f"conditional_F: {M} instruments for {n} endogenous regressors. "
+                         "Give at least as many.")
     Q = np.linalg.qr(Z)[0]                                      # (N, M)
     Y = Y / np.linalg.norm(Y, axis=0)
     F_of = partial(wald_F, residual_df=residual_df, kind=kind, clusters=clusters)
@@ -143,7 +155,7 @@ def first_stages(Y, Z, residual_df, kind="unadjusted", clusters=None):
         x, others = Y[:, j], np.delete(Y, j, axis=1)
         fitted = Q.T @ others                                   # (M, n - 1)
         e = x - others @ np.linalg.lstsq(fitted, Q.T @ x, rcond=None)[0]
-        left = np.linalg.svd(fitted)[0][:, n - 1:]              # (M, M - n + 1)  instruments that don't move the others
+        left = np.linalg.svd(fitted)[0][:, n - 1:]              # (M, M - n + 1)  don't move others
         ordinary[j] = F_of(Q, x, x - Q @ (Q.T @ x))
         conditional[j] = F_of(Q @ left, e, e - Q @ (Q.T @ e))
     denominator = len(np.unique(clusters)) - 1 if kind == "clustered" else residual_df
@@ -152,7 +164,10 @@ def first_stages(Y, Z, residual_df, kind="unadjusted", clusters=None):
 
 
 def wald_F(Q, e, v, residual_df, kind, clusters):
-    """`t' var(t)^-1 t / df` for `t = Q'e`, with variances from v and the usual small-sample factors; infinite where v is zero."""
+    """`t' var(t)^-1 t / df` for `t = Q'e`; variances and small-sample factors from v.
+
+    Infinite where v is zero.
+    """
     t, (N, df) = Q.T @ e, Q.shape
     if v @ v <= 1e-20 * (e @ e):
         return np.inf
@@ -160,38 +175,41 @@ def wald_F(Q, e, v, residual_df, kind, clusters):
         return t @ t / df / (v @ v / residual_df)
     groups = len(np.unique(clusters)) if kind == "clustered" else None
     if groups is not None and groups <= df:
-        raise InputError(f"conditional_F: {groups} clusters don't suffice for the covariance of {df} first-stage coefficients. "
-                         "Take errors='robust'.")
+        raise InputError(f"conditional_F: {groups} clusters don't suffice for the covariance "
+                         f"of {df} first-stage coefficients. Take errors='robust'.")
     factor = N / residual_df if groups is None else groups / (groups - 1) * (N - 1) / residual_df
     V = N * factor * contribution_covariance(Q * v[:, None], kind, clusters, center=False)
     return t @ np.linalg.solve(V, t) / df
 
 
-# The objective along one parameter -----------------------------------------------------------------------------------------
+# The objective along one parameter ---------------------------------------------------------------
 
 def profile(estimates, parameter, values):
-    """The objective as a function of one nonlinear parameter, the others estimated anew at each of its values (7.4).
+    """The objective along one nonlinear parameter, the others estimated anew at each value (7.4).
 
-    The weighting matrix stays that of the estimates, so the objective at the estimate is `estimates.objective`. With efficient
-    weights, as in two-step GMM, `q(value) - q(estimate)` is chi-square with one degree of freedom at the true value: the values
-    where it is at most 3.84 are a 95 percent interval. It needn't be symmetric, and transforming the parameter doesn't change it.
-    That is an asymptotic result for identified parameters: where the objective is flat, take it as a warning.
+    The weighting matrix stays that of the estimates, so the objective at the estimate is
+    `estimates.objective`. With efficient weights, as in two-step GMM, `q(value) - q(estimate)` is
+    chi-square with one degree of freedom at the true value: the values where it is at most 3.84 are
+    a 95 percent interval. It needn't be symmetric, and transforming the parameter doesn't change
+    it. That is an asymptotic result for identified parameters: where the objective is flat, take it
+    as a warning.
 
     Parameters
     ----------
     estimates : Estimates
     parameter : str
-        A nonlinear parameter by its name in `to_frame`, such as `"sigma[prices, nodes1]"`; with a supply side also a searched
-        linear one, such as `"beta[prices]"`.
+        A nonlinear parameter by its name in `to_frame`, such as `"sigma[prices, nodes1]"`;
+        with a supply side also a searched linear one, such as `"beta[prices]"`.
     values : array_like (V,)
-        Solved outward from the estimate. Each search begins from the others at the nearest value solved before, or from where the
-        valley's slope there leads them, whichever is lower.
+        Solved outward from the estimate. Each search begins from the others at the nearest value
+        solved before, or from where the valley's slope there leads them, whichever is lower.
 
     Returns
     -------
     DataFrame
-        A row for each value, in the order given. Columns: `value`, `objective`, `converged` (no Gauss-Newton step in the others
-        promises an improvement), and the other parameters, named as in `to_frame`. NaN where shares can't be inverted.
+        A row for each value, in the order given. Columns: `value`, `objective`, `converged`
+        (no Gauss-Newton step in the others promises an improvement), and the other parameters,
+        named as in `to_frame`. NaN where shares can't be inverted.
 
     Raises
     ------
@@ -215,7 +233,7 @@ def profile(estimates, parameter, values):
     objective = Objective(problem.solver(estimates.free), moment_map)
     solved, rows = {estimates.theta2[k]: estimates.theta2}, {}
     for number in np.argsort(abs(values - estimates.theta2[k]), kind="stable"):
-        theta2 = lowest_at(values[number], k, objective, solved, problem.default_search)
+        theta2 = lowest_at(values[number], k, objective, solved, problem.searches())
         here = objective.at(theta2)
         if here.usable:
             solved[values[number]] = theta2
@@ -228,8 +246,11 @@ def held(theta2, k):
     return np.arange(len(theta2)) == k
 
 
-def lowest_at(value, k, objective, solved, search):
-    """theta2 with parameter k at `value` and the others where the objective is lowest."""
+def lowest_at(value, k, objective, solved, searches):
+    """theta2 with parameter k at `value` and the others where the objective is lowest.
+
+    Of the two searches the second goes on where the first has not settled, as in `corners.search_within`.
+    """
     near = solved[min(solved, key=lambda known: abs(known - value))]
     ahead = near + (value - near[k]) * valley_slope(objective.at(near).R, k)
     still = np.where(held(near, k), value, near)
@@ -237,11 +258,15 @@ def lowest_at(value, k, objective, solved, search):
     rest = objective.holding(held(near, k), start)
     if len(start) == 1 or not objective.at(start).usable:
         return start
-    return rest.among(search(rest, np.delete(start, k))[0])
+    others = np.delete(start, k)
+    for search in searches:
+        if not rest.at(others).settled:
+            others, _ = search(rest, others)
+    return rest.among(others)
 
 
 def valley_slope(R, k):
-    """How theta2 (P,) moves with its element k along the floor of the valley: `-(R_o'R_o)^-1 R_o'R_k` for the others, as Gauss-Newton sees it."""
+    """How theta2 (P,) moves with k along the valley's floor: the others by `-(R_o'R_o)^-1 R_o'R_k`."""
     others = np.arange(R.shape[1]) != k
     slope = np.ones(len(others))
     slope[others] = -np.linalg.lstsq(R[:, others], R[:, k], rcond=None)[0]
@@ -260,8 +285,10 @@ def held_parameter(estimates, parameter):
     """Number of a parameter in theta2."""
     names = estimates.free.names
     if parameter not in names:
-        kind = "linear and concentrated out" if parameter in estimates.to_frame().index else "no parameter of the estimates"
-        choice = f"Choose {listing(names, 20)}." if names else "The model has no nonlinear parameter."
+        known = parameter in estimates.to_frame().index
+        kind = "linear and concentrated out" if known else "no parameter of the estimates"
+        choice = (f"Choose {listing(names, 20)}." if names
+                  else "The model has no nonlinear parameter.")
         raise InputError(f"profile: `{parameter}` is {kind}. {choice}")
     return names.index(parameter)
 
@@ -271,42 +298,46 @@ def finite_values(values):
     try:
         values = np.atleast_1d(np.asarray(values, float))
     except (TypeError, ValueError):
-        raise InputError(f"profile: values={values!r} are not numbers. Give values of the parameter, such as "
-                         "np.linspace(0, 1, 11).") from None
+        raise InputError(f"profile: values={values!r} are not numbers. "
+                         "Give values of the parameter, such as np.linspace(0, 1, 11).") from None
     if values.ndim > 1 or not len(values) or not np.isfinite(values).all():
         raise InputError("profile: values must be a list of finite numbers, one at least.")
     return values
 
 
-# Tastes in the fixed effects -----------------------------------------------------------------------------------------------
+# Tastes in the fixed effects ---------------------------------------------------------------------
 
 def absorbed_tastes(estimates, formula):
     """Mean tastes of characteristics that the fixed effects absorbed, by minimum distance (7.8).
 
-    What doesn't vary within a product is in its fixed effect, `d_j = x_j theta + xi_j`. With V the covariance of the estimated
-    effects, `theta = (X'V^-1 X)^-1 X'V^-1 d`, whose covariance is `(X'V^-1 X)^-1`. These standard errors count the error of d
-    and take xi_j as zero, which the chi-square of the fit tests. Where it is far above its degrees of freedom, characteristics
-    don't explain the effects and the standard errors are too small. theta also needs xi_j uncorrelated with x_j, and there is no
-    instrument that sees to it.
+    What doesn't vary within a product is in its fixed effect, `d_j = x_j theta + xi_j`. With V the
+    covariance of the estimated effects, `theta = (X'V^-1 X)^-1 X'V^-1 d`, whose covariance is
+    `(X'V^-1 X)^-1`. These standard errors count the error of d and take xi_j as zero, which the
+    chi-square of the fit tests. Where it is far above its degrees of freedom, characteristics don't
+    explain the effects and the standard errors are too small. theta also needs xi_j uncorrelated
+    with x_j, and there is no instrument that sees to it.
 
     Parameters
     ----------
     estimates : Estimates
         Of a problem that absorbs one set of fixed effects.
     formula : str
-        Characteristics, columns of products that are constant within the fixed effects: `"1 + sugar + mushy"`.
+        Characteristics, columns of products that are constant within the fixed effects:
+        `"1 + sugar + mushy"`.
 
     Returns
     -------
     DataFrame
-        Index: characteristic. Columns: `estimate`, `se`, `t`. In `attrs`: `R2` of the effects (it can be negative, for theta
-        doesn't maximise it), `weighted_R2` in the metric of V^-1, `chi2` with `df` degrees of freedom, and its `p` value.
+        Index: characteristic. Columns: `estimate`, `se`, `t`.
+        In `attrs`: `R2` of the effects (it can be negative, for theta doesn't maximise it),
+        `weighted_R2` in the metric of V^-1, `chi2` with `df` degrees of freedom, and its `p` value.
 
     Raises
     ------
     InputError
-        Unless exactly one set of fixed effects is absorbed; for characteristics that vary within it, that are collinear, or that
-        outnumber the effects; and where V can't be estimated (see `fixed_effects`).
+        Unless exactly one set of fixed effects is absorbed; for characteristics that vary within
+        it, that are collinear, or that outnumber the effects; and where V can't be estimated
+        (see `fixed_effects`).
 
     Source
     ------
@@ -316,7 +347,8 @@ def absorbed_tastes(estimates, formula):
     --------
     >>> from blpteach.examples import EXAMPLES
     >>> problem, start = EXAMPLES["cereal"]()
-    >>> absorbed_tastes(problem.estimate(**start), "1 + sugar + mushy")["estimate"].round(2).tolist()
+    >>> tastes = absorbed_tastes(problem.estimate(**start), "1 + sugar + mushy")
+    >>> tastes["estimate"].round(2).tolist()
     [-2.01, 0.12, 0.5]
     """
     d, V = fixed_effects(estimates)
@@ -324,14 +356,16 @@ def absorbed_tastes(estimates, formula):
     theta, covariance, chi2 = minimum_distance(d.to_numpy(), V.to_numpy(), X)
     _, _, around_mean = minimum_distance(d.to_numpy(), V.to_numpy(), np.ones((len(d), 1)))
     se, df, left = np.sqrt(np.diag(covariance)), len(d) - len(names), d - X @ theta
-    frame = pd.DataFrame({"estimate": theta, "se": se, "t": theta / se}, pd.Index(names, name="characteristic"))
-    frame.attrs = {"R2": float(1 - left @ left / ((d - d.mean()) ** 2).sum()), "weighted_R2": float(1 - chi2 / around_mean),
+    frame = pd.DataFrame({"estimate": theta, "se": se, "t": theta / se},
+                         pd.Index(names, name="characteristic"))
+    frame.attrs = {"R2": float(1 - left @ left / ((d - d.mean()) ** 2).sum()),
+                   "weighted_R2": float(1 - chi2 / around_mean),
                    "chi2": chi2, "df": df, "p": float(chdtrc(df, chi2)) if df else np.nan}
     return frame
 
 
 def minimum_distance(d, V, X):
-    """Parameters that come nearest to estimates d in the metric of their covariance (7.8): `theta = (X'V^-1 X)^-1 X'V^-1 d`.
+    """Parameters nearest to estimates d in their metric (7.8): `(X'V^-1 X)^-1 X'V^-1 d`.
 
     Parameters
     ----------
@@ -345,7 +379,8 @@ def minimum_distance(d, V, X):
     covariance : array (K, K)
         `(X'V^-1 X)^-1`.
     chi2 : float
-        `(d - X theta)' V^-1 (d - X theta)`, on J - K degrees of freedom if `d = X theta` up to its error.
+        `(d - X theta)' V^-1 (d - X theta)`, on J - K degrees of freedom if `d = X theta` up to
+        its error.
 
     Raises
     ------
@@ -354,15 +389,19 @@ def minimum_distance(d, V, X):
 
     Examples
     --------
-    >>> theta, covariance, chi2 = minimum_distance(np.array([1.0, 4.0]), np.diag([1.0, 2.0]), np.ones((2, 1)))
-    >>> theta.round(12), covariance.round(4), round(chi2, 12)   # the first is more exact and counts double
+    The first of two numbers is more exact and counts double.
+
+    >>> d, V, X = np.array([1.0, 4.0]), np.diag([1.0, 2.0]), np.ones((2, 1))
+    >>> theta, covariance, chi2 = minimum_distance(d, V, X)
+    >>> theta.round(12), covariance.round(4), round(chi2, 12)
     (array([2.]), array([[0.6667]]), 3.0)
     """
     try:
         L = np.linalg.cholesky(V)
     except np.linalg.LinAlgError:
-        raise InputError("absorbed_tastes: the covariance of the fixed effects is not positive definite. There are fewer "
-                         "clusters than fixed effects, or parameters are not identified. Estimate with errors='robust', and "
+        raise InputError("absorbed_tastes: the covariance of the fixed effects is not positive "
+                         "definite. There are fewer clusters than fixed effects, or parameters "
+                         "are not identified. Estimate with errors='robust', and "
                          "see estimates.verdict().") from None
     y, A = solve_triangular(L, d, lower=True), solve_triangular(L, X, lower=True)
     Q, R = np.linalg.qr(A)
@@ -371,25 +410,29 @@ def minimum_distance(d, V, X):
 
 
 def fixed_effects(estimates):
-    """Absorbed fixed effects and their covariance (7.7): `d_j` is the mean of `delta - X1 beta` over the n_j rows of effect j.
+    """Absorbed fixed effects and their covariance (7.7).
 
-    Were the parameters known, d_j would err by the mean of xi over its rows. But delta and beta are estimates, so
+    `d_j` is the mean of `delta - X1 beta` over the n_j rows of effect j. Were the parameters known,
+    d_j would err by the mean of xi over its rows. But delta and beta are estimates, so
 
         d_hat - d = A (theta_hat - theta) + E'xi / n,    A = E'[d delta / d theta2, -X1] / n,
 
-    where theta = (theta2, beta), E (N, J) are the dummies, n their sums, and X1 is not demeaned. Hence
+    where theta = (theta2, beta), E (N, J) are the dummies, n their sums, and X1 is not demeaned.
+    Hence
 
         V = A cov(theta_hat) A' + cov(E'xi / n) + A C + C'A',    C = cov(theta_hat, E'xi / n),
 
-    and C is not zero in general, since theta_hat is a function of the same xi. One sandwich (3.9) has all of it: let d be
-    parameters too, with moments `h = E'(delta - X1 beta - E d) / N`. There are as many of them as of d, so h = 0 at any theta,
-    and theta_hat and its covariance remain what they were. The Jacobian of all moments is
+    and C is not zero in general, since theta_hat is a function of the same xi. One sandwich (3.9)
+    has all of it: let d be parameters too, with moments `h = E'(delta - X1 beta - E d) / N`. There
+    are as many of them as of d, so h = 0 at any theta, and theta_hat and its covariance remain what
+    they were. The Jacobian of all moments is
 
         [ G                                0          ]
         [ E'[d delta / d theta2, -X1] / N  -diag(n) / N ],
 
-    and their covariance (3.7) is that of `[Z, E]` times xi. V is what explicit dummies in X1 and Z would give with first-step
-    weights. A supply side only makes theta longer, by gamma, on which d does not depend.
+    and their covariance (3.7) is that of `[Z, E]` times xi. V is what explicit dummies in X1 and Z
+    would give with first-step weights. A supply side only makes theta longer, by gamma, on which d
+    does not depend.
 
     Parameters
     ----------
@@ -405,23 +448,27 @@ def fixed_effects(estimates):
     Raises
     ------
     InputError
-        Unless one set of effects is absorbed; and where the sampling error of an effect can't be seen, because it has one row,
-        or with clustered errors rows of one cluster only: there the residuals sum to zero by construction.
+        Unless one set of effects is absorbed; and where the sampling error of an effect can't be
+        seen, because it has one row, or with clustered errors rows of one cluster only: there the
+        residuals sum to zero by construction.
 
     Examples
     --------
     >>> import blpteach
     >>> products, _ = blpteach.load_cereal()
-    >>> d, V = fixed_effects(blpteach.Problem(products, linear="0 + prices", absorb="product_ids").estimate())
+    >>> problem = blpteach.Problem(products, linear="0 + prices", absorb="product_ids")
+    >>> d, V = fixed_effects(problem.estimate())
     >>> d.index.name, V.shape
     ('product_ids', (24, 24))
     """
     problem, codes, labels = estimates.problem, *effect_codes(estimates.problem)
     check_sampling(problem, codes, labels, estimates.errors)
     N, M, J = problem.N, len(estimates.G), len(labels)
-    E, n, X1 = np.eye(J)[codes], np.bincount(codes), problem.linear.values           # (N, J), (J,), (N, K1)
+    E, n = np.eye(J)[codes], np.bincount(codes)                 # (N, J), (J,)
+    X1 = problem.linear.values                                  # (N, K1)
     d = E.T @ (estimates.delta - X1 @ estimates.beta) / n
-    slopes = np.hstack([delta_slopes(estimates), -X1[:, estimates.free.searched], -X1[:, estimates.concentrated],
+    slopes = np.hstack([delta_slopes(estimates), -X1[:, estimates.free.searched],
+                        -X1[:, estimates.concentrated],
                         np.zeros((N, problem.K3))])             # (N, P + K1 + K3)
     counted = estimates.counted                                 # what rests at a corner is fixed there
     G = np.block([[estimates.G[:, counted], np.zeros((M, J))], [E.T @ slopes[:, counted] / N, -np.diag(n / N)]])
@@ -431,7 +478,7 @@ def fixed_effects(estimates):
 
 
 def weights_and_moments(estimates, E):
-    """W and S with a moment for each column of E (N, J) below those of the estimates; weights of the new ones don't matter."""
+    """W and S with a moment for each column of E (N, J) added; their weights don't matter."""
     equations, errors, M = estimates.equations, estimates.errors, len(estimates.S)
     unobservables = np.concatenate([estimates.xi] + ([] if estimates.omega is None else [estimates.omega]) + [estimates.xi])
     wider = Equations(equations.regressors, [*equations.instruments, E])
@@ -444,11 +491,12 @@ def effect_codes(problem):
     """Number (N,) of each row's fixed effect, and the labels of the effects as an index."""
     names = column_names(problem.arguments["absorb"], "absorb", "a column of products") or []
     if not names:
-        raise InputError("absorbed_tastes: the problem absorbs no fixed effects, so mean tastes are in beta. "
-                         "Give absorb='product_ids' to Problem.")
+        raise InputError("absorbed_tastes: the problem absorbs no fixed effects, "
+                         "so mean tastes are in beta. Give absorb='product_ids' to Problem.")
     if len(names) > 1:
-        raise InputError(f"absorbed_tastes: the problem absorbs {len(names)} sets of fixed effects ({listing(names)}), whose "
-                         "levels can't be told apart. Absorb one, and put the others into linear as C(...).")
+        raise InputError(f"absorbed_tastes: the problem absorbs {len(names)} sets "
+                         f"of fixed effects ({listing(names)}), whose levels can't be told apart. "
+                         "Absorb one, and put the others into linear as C(...).")
     codes, labels = pd.factorize(problem.products[names[0]])
     return codes, pd.Index(labels, name=names[0])
 
@@ -457,28 +505,31 @@ def check_sampling(problem, codes, labels, errors):
     """Each effect has two rows at least, and rows of two clusters where errors are clustered."""
     if errors == "unadjusted":
         return
-    units = pd.Series(problem.clusters if errors == "clustered" else np.arange(problem.N)).groupby(codes).nunique()
+    units = pd.Series(problem.clusters if errors == "clustered" else np.arange(problem.N))
+    units = units.groupby(codes).nunique()
     alone = labels[units[units < 2].index]
     if len(alone):
         what = "rows of one cluster only" if errors == "clustered" else "one row only"
         remedy = "robust" if errors == "clustered" else "unadjusted"
-        raise InputError(f"absorbed_tastes: the fixed effect of {listing(alone)} has {what}, whose residuals sum to zero, so its "
-                         f"sampling error can't be estimated. Estimate with errors='{remedy}'.")
+        raise InputError(f"absorbed_tastes: the fixed effect of {listing(alone)} has {what}, "
+                         "whose residuals sum to zero, so its sampling error can't be estimated. "
+                         f"Estimate with errors='{remedy}'.")
 
 
 def effect_characteristics(problem, formula):
-    """Characteristics (J, K) of the fixed effects, and their names; refuses what varies within one."""
+    """Characteristics (J, K) of the fixed effects, and names; refuses what varies within one."""
     codes, labels = effect_codes(problem)
     X = design(formula, problem.products, "formula", problem.market_ids)
-    first = np.unique(codes, return_index=True)[1]              # a row of each effect, in the order of labels
+    first = np.unique(codes, return_index=True)[1]              # a row of each, in order of labels
     values = X.values[first]
     varies = abs(X.values - values[codes]) > 1e-9 * (1 + abs(X.values))
     for k in np.flatnonzero(varies.any(0)):
         where = listing(labels[np.unique(codes[varies[:, k]])])
-        raise InputError(f"absorbed_tastes: `{X.names[k]}` varies within `{labels.name}` ({where}), so it was not absorbed. "
-                         "Put it into linear.")
+        raise InputError(f"absorbed_tastes: `{X.names[k]}` varies within `{labels.name}` "
+                         f"({where}), so it was not absorbed. Put it into linear.")
     if not 0 < len(X.names) <= len(labels):
-        raise InputError(f"absorbed_tastes: formula={formula!r} has {len(X.names)} characteristics for {len(labels)} fixed "
-                         "effects. Give at least one, and no more than there are effects.")
+        raise InputError(f"absorbed_tastes: formula={formula!r} "
+                         f"has {len(X.names)} characteristics for {len(labels)} fixed effects. "
+                         "Give at least one, and no more than there are effects.")
     check_not_collinear(values, X.names, "formula")
     return values, X.names

@@ -1,6 +1,7 @@
-"""Instruments made from the characteristics of the other products: who else is there, and how close.
+"""Instruments made from the characteristics of other products: who else is there, how close.
 
-Rivals' characteristics move markups and have nothing to do with a product's own unobserved quality, if firms chose them before.
+Rivals' characteristics move markups and have nothing to do with a product's own unobserved
+quality, if firms chose them before.
 """
 from itertools import combinations_with_replacement, product
 
@@ -17,7 +18,7 @@ VERSIONS = ("local", "quadratic")
 
 
 def blp_instruments(products, formula):
-    """Sums of characteristics over the firm's other products and over rivals' products (7.1), as Berry, Levinsohn and Pakes have them.
+    """Sums of characteristics over the firm's other products and over rivals' products (7.1).
 
     Parameters
     ----------
@@ -29,7 +30,8 @@ def blp_instruments(products, formula):
     Returns
     -------
     DataFrame (N, 2 K)
-        Columns `own(x)` for each characteristic, then `rivals(x)`; to be joined to `products` and named in `instruments=[...]`.
+        Columns `own(x)` for each characteristic, then `rivals(x)`; to be joined to `products`
+        and named in `instruments=[...]`.
 
     Raises
     ------
@@ -59,11 +61,14 @@ def blp_instruments(products, formula):
 
 
 def differentiation_instruments(products, formula, version="local", interact=False):
-    """How crowded the neighbourhood of a product is (7.2): sums over others of functions of the distances `d_jlk = x_jk - x_lk`.
+    """How crowded the neighbourhood of a product is (7.2).
 
-    - `"local"`: how many others lie within a standard deviation, `sum_l 1{|d_jlk| < sd_k}`; interacted, `sum_l 1{|d_jlk| < sd_k} d_jlm`
-      for all pairs (k, m). The standard deviation is that of the distances of all ordered pairs of products of the same market, over
-      all markets together.
+    Sums over others of functions of the distances `d_jlk = x_jk - x_lk`:
+
+    - `"local"`: how many others lie within a standard deviation, `sum_l 1{|d_jlk| < sd_k}`;
+      interacted, `sum_l 1{|d_jlk| < sd_k} d_jlm` for all pairs (k, m). The standard deviation
+      is that of the distances of all ordered pairs of products of the same market, over all
+      markets together.
     - `"quadratic"`: `sum_l d_jlk^2`; interacted, `sum_l d_jlk d_jlm` for all k <= m.
 
     Sums run over the firm's other products and over rivals' products separately.
@@ -73,7 +78,8 @@ def differentiation_instruments(products, formula, version="local", interact=Fal
     products : DataFrame
         With `market_ids`, `firm_ids` and what the formula names.
     formula : str
-        Exogenous characteristics, without a constant (`0 + ...`); expected prices may be one of them.
+        Exogenous characteristics, without a constant (`0 + ...`); expected prices may be one
+        of them.
     version : {"local", "quadratic"}
     interact : bool
 
@@ -85,7 +91,8 @@ def differentiation_instruments(products, formula, version="local", interact=Fal
     Raises
     ------
     InputError
-        For missing columns or values, a constant, a formula with prices or shares, or an unknown version.
+        For missing columns or values, a constant, a formula with prices or shares,
+        or an unknown version.
 
     Source
     ------
@@ -104,7 +111,8 @@ def differentiation_instruments(products, formula, version="local", interact=Fal
         raise InputError(f"version={version!r}: choose 'local' or 'quadratic'.")
     X, names, markets, firms = characteristics(products, formula)
     if "1" in names:
-        raise InputError(f"formula={formula!r} has a constant, in which no two products differ. Start it with `0 +`.")
+        raise InputError(f"formula={formula!r} has a constant, in which no two products differ. "
+                         "Start it with `0 +`.")
     spread, terms = pairwise_spread(X, markets), terms_of(len(names), version, interact)
     own, rivals = np.empty((2, len(X), len(terms)))
     for rows in rows_by_market(markets):
@@ -120,7 +128,8 @@ def differentiation_instruments(products, formula, version="local", interact=Fal
 def other_market_prices(products, across, within):
     """Average price of the same product in other markets (7.3), as Hausman proposed and Nevo used.
 
-    It shifts with costs that markets share. It is valid if demand shocks are not shared: no national advertising.
+    It shifts with costs that markets share. It is valid if demand shocks are not shared:
+    no national advertising.
 
     Parameters
     ----------
@@ -160,15 +169,16 @@ def other_market_prices(products, across, within):
     here_count = products.groupby([*within, across], observed=True)["prices"].transform("count")
     group = products.groupby(within, observed=True)["prices"]
     others, other_count = group.transform("sum") - here, group.transform("count") - here_count
-    if (other_count == 0).any():
-        alone = products.loc[other_count == 0, within[0]].unique()
-        raise InputError(f"other_market_prices: {listing(alone, 5)} ({(other_count == 0).sum()} row(s)) has no price "
-                         f"at another value of `{across}` within the same {listing(within)}. Drop such rows, or group "
-                         "by less.")
+    alone = other_count == 0
+    if alone.any():
+        where = listing(products.loc[alone, within[0]].unique(), 5)
+        raise InputError(f"other_market_prices: {where} ({alone.sum()} row(s)) has no price "
+                         f"at another value of `{across}` within the same {listing(within)}. "
+                         "Drop such rows, or group by less.")
     return (others / other_count).rename("other_market_prices")
 
 
-# Parts ---------------------------------------------------------------------------------------------------------------------
+# Parts -------------------------------------------------------------------------------------------
 
 def characteristics(products, formula):
     """Values (N, K), names, and codes of markets and firms; refuses what can't be an instrument."""
@@ -176,9 +186,11 @@ def characteristics(products, formula):
         check_column(products, name)
     X = design(formula, products, "formula", products["market_ids"])
     if X.endogenous.any():
-        raise InputError(f"formula={formula!r} uses `prices`. Prices respond to xi, so sums of them are no instruments: use "
-                         "expected prices, such as the fitted values of a first stage, in a column of their own.")
-    return X.values, X.names, pd.factorize(products["market_ids"])[0], pd.factorize(products["firm_ids"])[0]
+        raise InputError(f"formula={formula!r} uses `prices`. Prices respond to xi, "
+                         "so sums of them are no instruments: use expected prices, "
+                         "such as the fitted values of a first stage, in a column of their own.")
+    markets, firms = (pd.factorize(products[name])[0] for name in ("market_ids", "firm_ids"))
+    return X.values, X.names, markets, firms
 
 
 def check_column(products, name):
@@ -193,8 +205,8 @@ def check_column(products, name):
 
 
 def pairwise_spread(X, markets):
-    """Standard deviation (K,) of the distances of all ordered pairs of products of one market; their mean is zero by symmetry."""
-    squares, pairs = np.zeros(X.shape[1]), 0
+    """Standard deviation (K,) of the distances of all ordered pairs of products of one market."""
+    squares, pairs = np.zeros(X.shape[1]), 0                    # their mean is zero by symmetry
     for rows in rows_by_market(markets):
         J = len(rows)
         deviations = X[rows] - X[rows].mean(0)
@@ -204,10 +216,12 @@ def pairwise_spread(X, markets):
 
 
 def terms_of(K, version, interact):
-    """Pairs (k, m) of characteristics, one for each instrument; (k, None) where there is no second."""
+    """Pairs (k, m) of characteristics, one for each instrument; (k, None) without a second."""
+    if not interact:
+        return [(k, k if version == "quadratic" else None) for k in range(K)]
     if version == "quadratic":
-        return list(combinations_with_replacement(range(K), 2)) if interact else [(k, k) for k in range(K)]
-    return list(product(range(K), repeat=2)) if interact else [(k, None) for k in range(K)]
+        return list(combinations_with_replacement(range(K), 2))
+    return list(product(range(K), repeat=2))
 
 
 def term_values(term, d, close, version):

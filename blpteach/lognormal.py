@@ -1,7 +1,7 @@
-"""Lognormal coefficients, written as tastes: one more column for each, so that no step needs to know of them.
+"""Lognormal coefficients, written as tastes: one more column each, and no step knows of them.
 
-A coefficient `s exp(Gamma_k v_i)` with sign s never changes its sign: nobody likes high prices, and surplus has a mean. Its location is
-the coefficient of a constant among the demographics.
+A coefficient `s exp(Gamma_k v_i)` with sign s never changes its sign: nobody likes high prices,
+and surplus has a mean. Its location is the coefficient of a constant among the demographics.
 """
 from dataclasses import dataclass
 
@@ -25,7 +25,9 @@ class Lognormal:
         return self.signs * np.exp(tastes @ Gamma[self.rows].T)
 
     def as_tastes(self, tastes, Gamma):
-        """Tastes and Gamma that are linear and give the same utilities (4.9): each lognormal coefficient is a taste with weight one.
+        """Tastes and Gamma that are linear and give the same utilities (4.9).
+
+        Each lognormal coefficient becomes a taste with weight one.
 
         Parameters
         ----------
@@ -48,10 +50,11 @@ class Lognormal:
             return tastes, Gamma
         linear, weight = Gamma.copy(), np.zeros((len(Gamma), len(self.rows)))
         linear[self.rows], weight[self.rows, range(len(self.rows))] = 0, 1
-        return np.concatenate([tastes, self.coefficients(tastes, Gamma)], -1), np.hstack([linear, weight])
+        wider = np.concatenate([tastes, self.coefficients(tastes, Gamma)], -1)
+        return wider, np.hstack([linear, weight])
 
     def slopes(self, tastes, Gamma, rows, columns):
-        """How coefficients move with the elements (rows, columns) of Gamma: `v_il`, times the coefficient where it is lognormal.
+        """How coefficients move with elements of Gamma: `v_il`, times the coefficient if lognormal.
 
         Parameters
         ----------

@@ -257,7 +257,7 @@ class Problem:
             where a cost at the starting values has no logarithm. A search that fails raises nothing: see `converged` and
             `verdict`.
         """
-        first, then = self.searches(method, options or {})
+        first, then = self.searches(method, options)
         check.starts(starts)
         free = self.free(sigma, pi, beta, sigma_bounds)
         if self.K2 and not len(free.rows):
@@ -303,9 +303,9 @@ class Problem:
         fit = gmm_steps(equations, solve, starts, search, steps, covariance, initial_update, progress)
         return Estimates(self, free, equations, fit, errors, center, searched=search is not stay)
 
-    def searches(self, method, options):
+    def searches(self, method=None, options=None):
         """The quick search and the one that goes on, as in `corners.search_within`, by their name in `estimate`."""
-        name = None if method is None else str(method).lower()
+        name, options = None if method is None else str(method).lower(), options or {}
         if name is not None and name not in SEARCHES and name not in MINIMIZERS:
             raise InputError(f"method={method!r}: choose {listing(SEARCHES)} or a method of scipy.optimize.minimize: "
                              f"{listing(MINIMIZERS, 20)}.")

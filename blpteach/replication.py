@@ -1,7 +1,8 @@
-"""Monte Carlo: an experiment made over and over, each time with new data, and what its estimates do on average.
+"""Monte Carlo: an experiment made over and over with new data, and what estimates do on average.
 
-`replicate` runs any function from a seed to numbers, on the cores of this machine or on a cluster; `summary` compares its numbers
-with the truth. `JointDesign` is such a function: demand and supply, simulated and estimated.
+`replicate` runs any function from a seed to numbers, on the cores of this machine or on a cluster;
+`summary` compares its numbers with the truth. `JointDesign` is such a function: demand and supply,
+simulated and estimated.
 """
 import time
 import warnings
@@ -17,30 +18,35 @@ from .problem import Problem
 from .progress import Progress
 from .simulation import FORMULAS, SUPPLY, Truth, simulate
 
-CRITICAL = 1.959963984540054                                    # the normal distribution has 95 % within
+CRITICAL = 1.959963984540054            # the normal distribution has 95 % within
 
 
 def replicate(design, replications, seed=0, jobs=None, progress=None):
     """Run an experiment many times.
 
-    Every replication has a seed of its own, spawned from the one given. So results depend neither on the number of processes nor
-    on their order, the first ten of a thousand replications are the ten of ten, and `design(table["seed"][k])` repeats
-    replication k.
+    Every replication has a seed of its own, spawned from the one given. So results depend
+    neither on the number of processes nor on their order, the first ten of a thousand replications
+    are the ten of ten, and `design(table["seed"][k])` repeats replication k.
 
-    On a cluster, with `pip install "blpteach[cluster]"` here and on the workers, the same call in three lines::
+    On a cluster, with `pip install "blpteach[cluster]"` here and on the workers,
+    the same call in three lines::
 
         import joblib; from dask.distributed import Client
-        client = Client("scheduler-address:8786")               # Client(): processes of this machine
+        client = Client("scheduler-address:8786")
         with joblib.parallel_config(backend="dask"): table = replicate(design, 1000)
 
-    In a script they stand under `if __name__ == "__main__":`, since the processes of `Client()` import the script.
+    `Client()` starts processes of this machine. In a script the three stand under
+    `if __name__ == "__main__":`, since those processes import the script.
 
     Parameters
     ----------
     design : function
-        From an integer seed to a dict of numbers. By convention a standard error of `name` is called `name_se`.
+        From an integer seed to a dict of numbers. By convention a standard error of `name`
+        is called `name_se`.
     replications : int
+        How often.
     seed : int
+        Of the seeds.
     jobs : int, optional
         Processes, -1 for all cores; by default one, or what `joblib.parallel_config` says.
     progress : bool, optional
@@ -49,8 +55,8 @@ def replicate(design, replications, seed=0, jobs=None, progress=None):
     Returns
     -------
     DataFrame
-        A row for each replication: `seed`, the numbers, and in `error` the text of the error of a replication that failed, whose
-        numbers are missing. Failures are warned of.
+        A row for each replication: `seed`, the numbers, and in `error` the text of the error
+        of a replication that failed, whose numbers are missing. Failures are warned of.
 
     Raises
     ------
@@ -66,12 +72,12 @@ def replicate(design, replications, seed=0, jobs=None, progress=None):
     >>> summary(table, {"mean": 5}).loc["mean", ["coverage", "failures"]].round(2).to_dict()
     {'coverage': 0.96, 'failures': 0.0}
     """
-    import joblib                                               # only here: it takes as long to import as blpteach
+    import joblib                       # only here: it takes as long to import as blpteach
     check_request(design, replications, jobs)
-    run = joblib.Parallel(n_jobs=jobs, return_as="generator")
+    run, one = joblib.Parallel(n_jobs=jobs, return_as="generator"), joblib.delayed(attempt)
     waiting, rows = ReplicationProgress(replications, progress), []
     try:
-        for row in run(joblib.delayed(attempt)(design, child) for child in spawn(seed, replications)):
+        for row in run(one(design, child) for child in spawn(seed, replications)):
             rows.append(row)
             waiting.count(row)
     finally:
@@ -80,11 +86,11 @@ def replicate(design, replications, seed=0, jobs=None, progress=None):
 
 
 def summary(table, truth):
-    """What estimates do on average: bias, spread, and how often their confidence intervals are right.
+    """What estimates do on average: bias, spread, and how often their intervals are right.
 
-    With R estimates b_r of a true value b: bias `mean(b_r) - b` with Monte Carlo standard error `sd / sqrt(R)`, root mean squared
-    error `sqrt(mean((b_r - b)^2))`, coverage C, the fraction with `|b_r - b| <= 1.96 se_r`, with standard error
-    `sqrt(C (1 - C) / R)`.
+    With R estimates b_r of a true value b: bias `mean(b_r) - b` with Monte Carlo standard
+    error `sd / sqrt(R)`, root mean squared error `sqrt(mean((b_r - b)^2))`, coverage C,
+    the fraction with `|b_r - b| <= 1.96 se_r`, with standard error `sqrt(C (1 - C) / R)`.
 
     Parameters
     ----------
@@ -96,9 +102,9 @@ def summary(table, truth):
     Returns
     -------
     DataFrame
-        A row for each true value: `truth`, `bias`, `bias_se`, `median_bias`, `sd`, `rmse`, `coverage`, `coverage_se` (missing
-        without a column `name_se`), `replications` that count, and `failures` that don't: an estimate or its standard error is
-        missing or infinite.
+        A row for each true value: `truth`, `bias`, `bias_se`, `median_bias`, `sd`, `rmse`,
+        `coverage`, `coverage_se` (missing without a column `name_se`), `replications` that count,
+        and `failures` that don't: an estimate or its standard error is missing or infinite.
 
     Raises
     ------
@@ -114,30 +120,35 @@ def summary(table, truth):
     """
     for name in truth:
         if name not in table:
-            raise InputError(f"summary: the table has no column `{name}`, or every replication failed. {suggestion(name, table)}")
-    rows = {name: describe(table[name], table.get(f"{name}_se"), value) for name, value in truth.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").astype({"replications": int, "failures": int})
+            raise InputError(f"summary: the table has no column `{name}`, "
+                             f"or every replication failed. {suggestion(name, table)}")
+    rows = {name: describe(table[name], table.get(f"{name}_se"), value)
+            for name, value in truth.items()}
+    counts = {"replications": int, "failures": int}
+    return pd.DataFrame.from_dict(rows, orient="index").astype(counts)
 
 
 def describe(estimates, se, true):
     """One row of the summary, for one parameter."""
     usable = np.isfinite(estimates) if se is None else np.isfinite(estimates) & np.isfinite(se)
     error, R = estimates[usable] - true, usable.sum()
-    root = max(R, 1) ** 0.5                                     # nothing is divided by zero: without replications all is missing
+    root = max(R, 1) ** 0.5             # not divided by zero: without replications all is missing
     C = np.nan if se is None else (abs(error) <= CRITICAL * se[usable]).mean()
-    return {"truth": true, "bias": error.mean(), "bias_se": error.std() / root, "median_bias": error.median(), "sd": error.std(),
-            "rmse": (error**2).mean() ** 0.5, "coverage": C, "coverage_se": (C * (1 - C)) ** 0.5 / root, "replications": R,
-            "failures": len(usable) - R}
+    return {"truth": true, "bias": error.mean(), "bias_se": error.std() / root,
+            "median_bias": error.median(), "sd": error.std(), "rmse": (error**2).mean() ** 0.5,
+            "coverage": C, "coverage_se": (C * (1 - C)) ** 0.5 / root,
+            "replications": R, "failures": len(usable) - R}
 
 
-# An experiment -------------------------------------------------------------------------------------------------------------
+# An experiment -----------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class JointDesign:
-    """Simulate markets, estimate demand and supply from half the true parameters, and once more with optimal instruments.
+    """Simulate markets and estimate demand and supply; once more with optimal instruments.
 
-    The standard deviations of random tastes are well away from zero, near which estimates are far from normal; price coefficients
-    have a mean 6.7 standard deviations below zero, so that hardly any seed draws a consumer who likes high prices.
+    Searches begin at half the true parameters. The standard deviations of random tastes are well
+    away from zero, near which estimates are far from normal; price coefficients have a mean 6.7
+    standard deviations below zero, so that hardly any seed draws a consumer who likes high prices.
 
     Attributes
     ----------
@@ -172,22 +183,25 @@ class JointDesign:
     steps: int = 2
 
     def __call__(self, seed):
-        """Estimates and standard errors by name, such as `sigma[x, nodes1]` and `sigma[x, nodes1]_se`, and `converged`."""
-        sigma, pi, beta_price = self.truth.sigma_matrix / 2, self.truth.pi_matrix / 2, self.truth.beta[1] / 2
-        found = self.estimate(self.problem(seed), sigma, pi, beta_price, 1 if self.optimal else self.steps)
-        if self.optimal:
-            found = self.estimate(found.optimal_instruments().problem, found.sigma, found.pi, found.beta[1], self.steps)
-        return numbers(found)
+        """Estimates and standard errors by name, such as `sigma[x, nodes1]_se`, and `converged`."""
+        half = (self.truth.sigma_matrix / 2, self.truth.pi_matrix / 2, self.truth.beta[1] / 2)
+        if not self.optimal:
+            return numbers(self.estimate(self.problem(seed), *half, self.steps))
+        first = self.estimate(self.problem(seed), *half, 1)
+        better = first.optimal_instruments().problem
+        return numbers(self.estimate(better, first.sigma, first.pi, first.beta[1], self.steps))
 
     def problem(self, seed):
         """The model with data of its own."""
-        products, agents = simulate(self.truth, self.T, self.J, self.firms, self.I, int(seed), x=self.x,
-                                    supply_instruments=self.supply)
+        products, agents = simulate(self.truth, self.T, self.J, self.firms, self.I, int(seed),
+                                    x=self.x, supply_instruments=self.supply)
         names = None
         if self.instruments is not None:
             excluded = self.instruments(products)
-            names, products = list(excluded), products.drop(columns=list(excluded), errors="ignore").join(excluded)
-        return Problem(products, agents, **FORMULAS, instruments=names, supply=SUPPLY if self.supply else None)
+            names = list(excluded)
+            products = products.drop(columns=names, errors="ignore").join(excluded)
+        return Problem(products, agents, **FORMULAS, instruments=names,
+                       supply=SUPPLY if self.supply else None)
 
     def estimate(self, problem, sigma, pi, beta_price, steps):
         """Estimates from these starting values."""
@@ -196,22 +210,32 @@ class JointDesign:
 
     def true_values(self):
         """Truth by the names of the estimates, for `summary`."""
-        truth, shifters = self.truth, SUPPLY.split(" + ")
-        values = {f"beta[{name}]": value for name, value in zip(FORMULAS["linear"].split(" + "), truth.beta)}
-        tastes = zip(FORMULAS["random"].split(" + ")[1:], truth.sigma)
-        values |= {f"sigma[{name}, nodes{k}]": value for k, (name, value) in enumerate(tastes) if value}
-        values |= {"pi[prices, income]": truth.pi} if truth.pi else {}
-        return values | ({f"gamma[{name}]": value for name, value in zip(shifters, truth.gamma)} if self.supply else {})
+        truth = self.truth
+        linear, random = FORMULAS["linear"].split(" + "), FORMULAS["random"].split(" + ")[1:]
+        values = {f"beta[{name}]": value for name, value in zip(linear, truth.beta)}
+        values |= {f"sigma[{name}, nodes{k}]": value
+                   for k, (name, value) in enumerate(zip(random, truth.sigma)) if value}
+        if truth.pi:
+            values["pi[prices, income]"] = truth.pi
+        if self.supply:
+            shifters = SUPPLY.split(" + ")
+            values |= {f"gamma[{name}]": value for name, value in zip(shifters, truth.gamma)}
+        return values
 
 
 def numbers(estimates):
-    """Estimates as a dict of numbers. Sigma is a standard deviation, so positive: nodes on both sides are about the same."""
+    """Estimates as a dict of numbers.
+
+    Sigma is a standard deviation, so positive: nodes on both sides are about the same.
+    """
     table = estimates.to_frame()
-    values = {name: abs(value) if name.startswith("sigma") else value for name, value in table["estimate"].items()}
-    return values | table["se"].add_suffix("_se").to_dict() | {"converged": float(estimates.converged)}
+    values = {name: abs(value) if name.startswith("sigma") else value
+              for name, value in table["estimate"].items()}
+    errors = table["se"].add_suffix("_se").to_dict()
+    return {**values, **errors, "converged": float(estimates.converged)}
 
 
-# Parts ---------------------------------------------------------------------------------------------------------------------
+# Parts -------------------------------------------------------------------------------------------
 
 def spawn(seed, replications):
     """Seeds of the replications, each a whole number below 2^63 that a table holds."""
@@ -230,7 +254,8 @@ def attempt(design, seed):
 def as_numbers(values):
     """What a design returned, as floats by name."""
     if not isinstance(values, dict) or {"seed", "error"} & values.keys():
-        raise InputError(f"design must return a dict of numbers, without `seed` and `error` (the table adds them), not {values!r}.")
+        raise InputError("design must return a dict of numbers, "
+                         f"without `seed` and `error` (the table adds them), not {values!r}.")
     return {name: float(value) for name, value in values.items()}
 
 
@@ -240,19 +265,23 @@ def as_table(rows):
     table["error"] = table.pop("error")
     failed = table["error"].dropna()
     if len(failed):
-        warnings.warn(f"{len(failed)} of {len(table)} replications failed; column `error` says why. "
-                      f"Replication {failed.index[0]}: {failed.iloc[0]}", RuntimeWarning, stacklevel=3)
+        warnings.warn(f"{len(failed)} of {len(table)} replications failed; "
+                      f"column `error` says why. Replication {failed.index[0]}: {failed.iloc[0]}",
+                      RuntimeWarning, stacklevel=3)
     return table
 
 
 def check_request(design, replications, jobs):
     """A function, and whole numbers that make sense."""
     if not callable(design):
-        raise InputError(f"replicate: design must be a function from a seed to a dict of numbers, not {design!r}.")
+        raise InputError("replicate: design must be a function from a seed to a dict of numbers, "
+                         f"not {design!r}.")
     if not whole(replications) or replications < 1:
-        raise InputError(f"replicate: replications={replications!r} must be a whole number, 1 or more.")
+        raise InputError(f"replicate: replications={replications!r} must be a whole number, "
+                         "1 or more.")
     if jobs is not None and (not whole(jobs) or jobs == 0):
-        raise InputError(f"replicate: jobs={jobs!r} must be a number of processes, or -1 for all cores.")
+        raise InputError(f"replicate: jobs={jobs!r} must be a number of processes, "
+                         "or -1 for all cores.")
 
 
 def whole(value):
@@ -261,7 +290,15 @@ def whole(value):
 
 
 class ReplicationProgress(Progress):
-    """Shows replications done, failures and time left, on one line of stderr."""
+    """Shows replications done, failures and time left, on one line of stderr.
+
+    Parameters
+    ----------
+    total : int
+        Replications.
+    show, stream
+        As in `Progress`.
+    """
 
     def __init__(self, total, show=None, stream=None):
         super().__init__(show, stream)
@@ -275,6 +312,7 @@ class ReplicationProgress(Progress):
         if waited and (self.lines == 0 or now - self.shown > 0.1 or self.done == self.total):
             self.shown, self.lines = now, self.lines + 1
             left = (now - self.begin) / self.done * (self.total - self.done)
-            line = f"replication {self.done} of {self.total}   {self.failed} failed   about {left:.0f} s left"
+            line = (f"replication {self.done} of {self.total}   {self.failed} failed   "
+                    f"about {left:.0f} s left")
             self.stream.write(f"\r{line:<100}")
             self.stream.flush()

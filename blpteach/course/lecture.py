@@ -4,7 +4,14 @@ import pandas as pd
 
 
 class LectureStyle:
-    """What `lecture_style` returns: shown by a notebook, it sets the sizes of the page's type."""
+    """What `lecture_style` returns: shown by a notebook, it sets the sizes of the page's type.
+
+    Parameters
+    ----------
+    zoom : float
+    digits : int
+        As in `lecture_style`.
+    """
 
     def __init__(self, zoom, digits):
         self.zoom, self.digits = zoom, digits

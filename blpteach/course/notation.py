@@ -164,7 +164,14 @@ TERMS = {
 
 
 class Table:
-    """A Markdown table that a notebook renders."""
+    """A Markdown table that a notebook renders.
+
+    Parameters
+    ----------
+    header : list of str
+    rows : list of list of str
+        As many cells in each as in the header.
+    """
 
     def __init__(self, header, rows):
         self.header, self.rows = header, rows

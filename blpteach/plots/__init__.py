@@ -1,5 +1,4 @@
-"""Pictures of the course. A picture is a figure whose artists are kept,
-so that a widget can move them.
+"""Pictures of the course, one module a lesson: figures whose artists are kept, to be moved.
 
-Importing this package imports matplotlib; `import blpteach` doesn't.
+Importing one of its modules imports matplotlib; `import blpteach` doesn't.
 """

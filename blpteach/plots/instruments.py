@@ -81,12 +81,21 @@ def cubic(r, R):
 
 @dataclass(frozen=True)
 class Found:
-    """What one set of instruments finds in R samples: sigma (R,) in [0, 3], conditional F (R,)."""
+    """What one set of instruments finds in R samples.
+
+    Attributes
+    ----------
+    sigma : array (R,)
+        Estimates, in [0, 3].
+    F : array (R,)
+        Conditional F of sigma at its true value.
+    """
     sigma: np.ndarray
     F: np.ndarray
 
     @property
     def median_bias(self):
+        """Median estimate less the truth."""
         return float(np.median(self.sigma) - SIGMA)
 
     @property

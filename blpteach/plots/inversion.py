@@ -240,8 +240,8 @@ class Tangents(Picture):
         Which element of Gamma moves.
     products : dict
         From labels to positions.
-    values : array
-        Of that element.
+    grid : array (V,)
+        Values of that element.
     name : str
         Of the parameter, for the axis.
     """

@@ -327,7 +327,12 @@ def weighted_median(values, weights):
 
 
 class Tails:
-    """On one pair of axes: the price coefficients of all types, and of the types who buy."""
+    """On one pair of axes: the price coefficients of all types, and of the types who buy.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    """
     low, bins = -200, np.arange(-200, 1, 10.0)
 
     def __init__(self, axes):
@@ -497,6 +502,13 @@ class Recorder(Objective):
 class Run:
     """One search to its end. Where would it have stopped, had it been told to be content with less?
 
+    Parameters
+    ----------
+    landscape : Landscape
+    method : {"BFGS", "Gauss-Newton"}
+    begin : array (P,)
+        theta2 where it begins.
+
     Attributes
     ----------
     path : array (n, P)
@@ -526,7 +538,13 @@ class Run:
 
 
 class Report:
-    """What theta2 says: the rows of numbers that the picture shows, and who minds the price."""
+    """What theta2 says: the rows of numbers that the picture shows, and who minds the price.
+
+    Parameters
+    ----------
+    landscape : Landscape
+    theta2 : array (P,)
+    """
     digits = {"objective q": 2, "improvement predicted": 2, "price coefficient β": 1,
               "median of α, all types": 1, "mean of α, purchases": 1, "mean own elasticity": 2}
 

@@ -307,6 +307,8 @@ class Buyers(Picture):
         The characteristic.
     products : dict
         From label to position, two products.
+    name : str
+        Of the characteristic, for the axis.
     """
     size = (9.5, 4.3)
 

@@ -38,11 +38,12 @@ def shipped(folder):
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
-    raise FileNotFoundError(f"blpteach ships no {folder}: looked for {' and '.join(map(str, candidates))}")
+    raise FileNotFoundError(f"blpteach ships no {folder}: "
+                            f"looked for {' and '.join(map(str, candidates))}")
 
 
 def load_cereal():
-    """Nevo's artificial ready-to-eat cereals: 94 markets, 24 products in each, 20 consumers in each.
+    """Nevo's artificial cereals: 94 markets with 24 products and 20 consumers in each.
 
     The products have prices, shares, sugar, mushiness and 20 excluded instruments
     (``demand_instruments0`` to ``19``); the agents have 4 columns of draws and 4 demographics.
@@ -67,7 +68,7 @@ def load_cereal():
 
 
 def load_autos():
-    """Berry, Levinsohn and Pakes's automobiles: the United States, 1971 to 1990, 72 to 150 models a year.
+    """Berry, Levinsohn and Pakes's automobiles: United States, 1971 to 1990, 72 to 150 a year.
 
     The agents carry importance-sampling weights, which sum to 0.154 in each market, not to one.
 

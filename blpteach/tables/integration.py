@@ -15,7 +15,16 @@ from ..errors import InputError
 
 @dataclass(frozen=True)
 class Rule:
-    """An integration rule for standard normal tastes: its kind, its size, and the seed of the draws."""
+    """An integration rule for standard normal tastes.
+
+    Parameters
+    ----------
+    kind : {"monte_carlo", "halton", "sobol", "gauss_hermite"}
+    size : int
+        Nodes for each market; of a product rule, points in each dimension.
+    seed : int, optional
+        Of the draws.
+    """
     kind: str
     size: int
     seed: int | None = None
@@ -37,19 +46,20 @@ class Rule:
         """Standard normal draws (n, L)."""
         if self.kind == "monte_carlo":
             return np.random.default_rng(self.seed).standard_normal((n, dimensions))
-        from scipy.stats import norm, qmc                       # only here: it doubles the time of the import
-        engine = {"halton": qmc.Halton, "sobol": qmc.Sobol}[self.kind](dimensions, scramble=True, rng=self.seed)
-        if self.kind == "sobol":                                # a power of two, as Sobol points must be drawn
+        from scipy.stats import norm, qmc                       # only here: it doubles import time
+        sequence = {"halton": qmc.Halton, "sobol": qmc.Sobol}[self.kind]
+        engine = sequence(dimensions, scramble=True, rng=self.seed)
+        if self.kind == "sobol":                                # drawn by powers of two
             return norm.ppf(engine.random_base2(int(np.ceil(np.log2(n))))[:n])
         return norm.ppf(engine.random(n))
 
 
 def hermite_product(points, dimensions):
-    """Gauss-Hermite rule for independent standard normals: nodes (points^L, L), weights (points^L,)."""
+    """Gauss-Hermite rule for L independent standard normals: nodes (n^L, L), weights (n^L,)."""
     x, w = np.polynomial.hermite_e.hermegauss(points)
-    nodes = np.stack(np.meshgrid(*[x] * dimensions, indexing="ij"), -1).reshape(-1, dimensions)
-    weights = np.stack(np.meshgrid(*[w / w.sum()] * dimensions, indexing="ij"), -1).reshape(-1, dimensions)
-    return nodes, weights.prod(1)
+    nodes, weights = (np.stack(np.meshgrid(*[values] * dimensions, indexing="ij"), -1)
+                      for values in (x, w / w.sum()))
+    return nodes.reshape(-1, dimensions), weights.reshape(-1, dimensions).prod(1)
 
 
 def monte_carlo(size, seed=None):
@@ -81,7 +91,7 @@ def monte_carlo(size, seed=None):
 
 
 def halton(size, seed=None):
-    """Scrambled Halton sequence, continued from market to market: quasi-Monte Carlo, not Monte Carlo.
+    """Scrambled Halton sequence, continued from market to market: quasi-Monte Carlo.
 
     Parameters
     ----------
@@ -135,12 +145,14 @@ def sobol(size, seed=None):
     """
     size = positive(size)
     if size & (size - 1):
-        raise InputError(f"integration: sobol({size}) is not balanced; its size must be a power of two, such as {1 << size.bit_length()}.")
+        raise InputError(f"integration: sobol({size}) is not balanced; "
+                         f"its size must be a power of two, such as {1 << size.bit_length()}.")
     return Rule("sobol", size, seed)
 
 
 def gauss_hermite(points):
-    """Product rule: exact for polynomials up to degree 2 points - 1 in each dimension, with points^L types.
+    """Product rule: exact for polynomials up to degree 2 points - 1 in each dimension,
+    with points^L types.
 
     Parameters
     ----------
@@ -160,7 +172,7 @@ def gauss_hermite(points):
     Examples
     --------
     >>> nodes, weights = hermite_product(3, 1)
-    >>> (weights @ nodes**4).round(12)                          # the fourth moment of a standard normal
+    >>> (weights @ nodes**4).round(12)                          # a normal's fourth moment
     array([3.])
     """
     return Rule("gauss_hermite", positive(points))
@@ -168,6 +180,7 @@ def gauss_hermite(points):
 
 def positive(size):
     """The size as an int, refused unless it is a positive whole number."""
-    if not isinstance(size, numbers.Real) or isinstance(size, bool) or not size >= 1 or size != int(size):
+    number = isinstance(size, numbers.Real) and not isinstance(size, bool)
+    if not number or not size >= 1 or size != int(size):
         raise InputError(f"integration: the size must be a positive whole number, not {size!r}.")
     return int(size)

@@ -60,42 +60,52 @@ def of_all(P, weights):
 
 
 def like_with_like(delta, shares, mu, weights):
+    """The right step: what the types leave, in the data and in the model."""
     return step(delta, shares, mu, weights, weights.sum() - shares.sum(), of_types)
 
 
 def all_households(delta, shares, mu, weights):
+    """What all households leave, in both."""
     return step(delta, shares, mu, weights, 1 - shares.sum(), of_all)
 
 
 def mixed(delta, shares, mu, weights):
+    """All households in the data, the types in the model."""
     return step(delta, shares, mu, weights, 1 - shares.sum(), of_types)
 
 
 def mixed_otherwise(delta, shares, mu, weights):
+    """The types in the data, all households in the model."""
     return step(delta, shares, mu, weights, weights.sum() - shares.sum(), of_all)
 
 
 def part_and_mass(delta, shares, mu, weights):
+    """A part of the types in the data, their mass in the model."""
     return step(delta, shares, mu, weights, 1 - shares.sum() / weights.sum(), of_types)
 
 
 def without_delta(delta, shares, mu, weights):
+    """The change alone."""
     return like_with_like(delta, shares, mu, weights) - delta
 
 
 def uncorrected(delta, shares, mu, weights):
+    """The plain contraction (2.1)."""
     return step(delta, shares, mu, weights)
 
 
 def wrong_way(delta, shares, mu, weights):
+    """The change with the wrong sign."""
     return 2 * delta - like_with_like(delta, shares, mu, weights)
 
 
 def correction_added(delta, shares, mu, weights):
+    """The gap of the outside good with the wrong sign."""
     return 2 * uncorrected(delta, shares, mu, weights) - like_with_like(delta, shares, mu, weights)
 
 
 def without_logs(delta, shares, mu, weights):
+    """Differences of shares in place of differences of their logarithms."""
     P = choice_probabilities(delta, mu)
     gap_of_outside = weights.sum() - shares.sum() - of_types(P, weights)
     return delta + shares - P @ weights - gap_of_outside
@@ -122,6 +132,7 @@ def rates(factor=0.5, corrected=False):
 
 
 def mean_rate(factor=0.5, corrected=False):
+    """Their mean."""
     return rates(factor, corrected).mean()
 
 
@@ -135,6 +146,7 @@ def mean_rate_at_the_logits_shift():
 # Exercise 2.5: the standard deviation of the taste for the constant
 
 def direct_effect(P, B, v):
+    """Derivatives of log shares in sigma_0, delta held, (J,)."""
     return B @ (v * (1 - P.sum(0)))
 
 
@@ -144,6 +156,7 @@ def undone(effect, P, B):
 
 
 def constant_slope(P, B, v):
+    """Derivatives of delta in sigma_0, (J,)."""
     return undone(direct_effect(P, B, v), P, B)
 
 

@@ -341,7 +341,7 @@ def difference(function, P, dP, h=1e-6):
 
 def half_transposed(P, weights, alpha, prices, ownership, x, nu, d_delta):
     """(9.3) with the derivative of D not transposed."""
-    d_eta, eta = slope(P, weights, alpha, prices, ownership, x, nu, d_delta)
+    _, eta = slope(P, weights, alpha, prices, ownership, x, nu, d_delta)
     dV = d_delta[:, None] + x[:, None] * nu
     D_at = partial(share_jacobian, weights=weights, alpha=alpha)
     dD = difference(D_at, P, P * (dV - (P * dV).sum(0)))
