@@ -149,6 +149,14 @@ def test_centring_matters_when_moments_are_not_zero():
     assert_allclose(moment_covariance(Z, xi + 1, center=False) - moment_covariance(Z, xi + 1), np.outer(g, g), rtol=1e-9, atol=1e-10)
 
 
+def test_contributions_are_centred_unless_said_otherwise():
+    contributions = np.random.default_rng(3).normal(size=(30, 4)) + 1
+    centred = contribution_covariance(contributions)
+    uncentred = contribution_covariance(contributions, center=False)
+    assert_allclose(centred, np.cov(contributions.T, bias=True), rtol=1e-12)
+    assert_allclose(uncentred, contributions.T @ contributions / 30, rtol=1e-12)
+
+
 def test_unadjusted_covariance_is_one_variance_times_the_instruments():
     X, Z, xi = linear_model(8, N=60)
     variance = sum((x - xi.mean()) ** 2 for x in xi) / 60
@@ -188,9 +196,20 @@ def test_sandwich_is_the_matrix_formula(seed):
     assert (np.diag(efficient) <= np.diag(sandwich(G, W, S, 250))).all()
 
 
-def test_sandwich_of_a_singular_model_is_nan():
-    G = np.ones((3, 2))
-    assert np.isnan(sandwich(G, np.eye(3), np.eye(3), 10)).all()
+@pytest.mark.parametrize("unit", [1e-20, 1, 1e10])
+def test_sandwich_of_a_singular_model_is_nan_in_any_units(unit):
+    """Also where rounding leaves some last digits of a singular matrix."""
+    G, one = np.random.default_rng(2).normal(size=(6, 3)), np.eye(6)
+    V = sandwich(G, one, one, 10)
+    assert_allclose(sandwich(unit * G, one, one, 10) * unit**2, V, rtol=1e-10)
+    G[:, 2] = G[:, 0] - G[:, 1] / 3
+    for singular in (G, np.ones((6, 3)), np.zeros((6, 3))):
+        found = sandwich(unit * singular, one, one, 10)
+        assert found.shape == (3, 3) and np.isnan(found).all()
+
+
+def test_sandwich_without_parameters_is_empty():
+    assert sandwich(np.empty((3, 0)), np.eye(3), np.eye(3), 10).shape == (0, 0)
 
 
 def test_parameters_counted_as_known_make_standard_errors_too_small():
@@ -267,3 +286,13 @@ def test_absorbing_gives_the_same_beta_as_dummies(sets):
     ya = absorb_effects(y[:, None], effects)[:, 0]
     assert_allclose(iv_gmm(ya, Xa, Za, weighting_2sls(Za)), with_dummies, rtol=1e-7)
     assert_allclose(iv_gmm(y, Xa, Za, weighting_2sls(Za)), with_dummies, rtol=1e-7)         # y itself need not be demeaned
+
+
+def test_products_that_stand_alone_in_a_group_stay_and_are_explained_by_it():
+    effects, _, values, _ = panel(2)
+    effects[0], effects[1, 1] = [1000, 2000], 3000              # alone in both groups, and in one
+    found = absorb_effects(values, effects)
+    assert found.shape == values.shape
+    assert_allclose(found[:2], 0, atol=1e-7)
+    D = np.hstack([dummies(effects[:, 0]), dummies(effects[:, 1])])
+    assert_allclose(found, values - D @ np.linalg.lstsq(D, values, rcond=None)[0], atol=1e-7)

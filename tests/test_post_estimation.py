@@ -115,6 +115,8 @@ def test_stacks_are_their_markets():
                   consumer_surplus(d, m, e.alpha_i[t], w), equilibrium_prices(d, m, a, w, p, 0.5 * p, H[t]).prices]
         for one, all_of_them in zip(single, stacked):
             assert_allclose(one, all_of_them[t], rtol=1e-9)
+    found = equilibrium_prices(e.delta, e.mu, e.alpha, e.weights, e.prices, 0.5 * e.prices, H)
+    assert found.residual.shape == (3,) and (found.residual <= 1e-12).all()
 
 
 # Firms ---------------------------------------------------------------------------------------------------------------------
@@ -136,6 +138,16 @@ def test_a_product_without_an_owner_is_refused():
 def test_holdings_are_weights_and_are_not_added_to_others():
     found = ownership_matrix(np.array([1, 1, 2]), {(1, 1): 0.9, (2, 1): 0.4})
     assert_allclose(found, [[0.9, 0.9, 0], [0.9, 0.9, 0], [0.4, 0.4, 1]])
+
+
+@pytest.mark.parametrize("holdings", [0.0, 0.4, 1.0, {(0, 1): 0.3, (2, 3): 1}])
+def test_ownership_by_loops(holdings):
+    firms = np.array([0, 1, 1, 2, 3])
+    H = ownership_matrix(firms, holdings)
+    for j, setter in enumerate(firms):
+        for l, other in enumerate(firms):
+            weight = holdings.get((setter, other), 0) if isinstance(holdings, dict) else holdings
+            assert H[j, l] == (1 if setter == other else weight)
 
 
 def test_single_product_logit_margin():
@@ -228,6 +240,21 @@ def test_too_few_iterations_leave_a_residual():
     e = priced_market(7)
     found = equilibrium_prices(e.delta, e.mu, e.alpha, e.weights, e.prices, 0.2 * e.prices, ownership_matrix(e.firms), max_iterations=2)
     assert found.iterations == 2 and found.residual > 1e-6
+
+
+def test_two_iterations_are_one_and_another_and_none_is_needed_at_the_equilibrium():
+    e = priced_market(7)
+    costs, H = 0.2 * e.prices, ownership_matrix(e.firms)
+
+    def search(start, **options):                               # mu is that of the prices it starts from
+        mu = e.mu + e.alpha * (start - e.prices)[:, None]
+        return equilibrium_prices(e.delta, mu, e.alpha, e.weights, start, costs, H, **options)
+    once = search(e.prices, max_iterations=1)
+    again, twice = search(once.prices, max_iterations=1), search(e.prices, max_iterations=2)
+    assert_allclose(again.prices, twice.prices, rtol=1e-12)
+    assert_allclose(again.residual, twice.residual, rtol=1e-9)
+    there = search(e.prices)
+    assert search(there.prices).iterations == 1 < there.iterations
 
 
 @pytest.fixture(scope="module")

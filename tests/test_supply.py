@@ -293,16 +293,6 @@ def test_beta_without_supply_is_refused(tables):
 
 # Conduct -------------------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("holdings", [0.0, 0.4, 1.0, {(0, 1): 0.3, (2, 3): 1}])
-def test_ownership_by_loops(holdings):
-    firms = np.array([0, 1, 1, 2, 3])
-    H = blpteach.ownership_matrix(firms, holdings)
-    for j, setter in enumerate(firms):
-        for l, other in enumerate(firms):
-            weight = holdings.get((setter, other), 0) if isinstance(holdings, dict) else holdings
-            assert H[j, l] == (1 if setter == other else weight)
-
-
 def test_conduct_moves_costs_and_mergers(tables):
     """Joint monopoly is what a merger of all firms would be; more weight on rivals means larger margins and lower implied costs."""
     products, agents = tables

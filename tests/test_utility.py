@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from economies import differences, naive_probabilities, naive_shares, random_market
 from numpy.testing import assert_allclose
+from scipy.special import logsumexp
 
 from blpteach import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, market_shares, mean_utility,
                       taste_deviations)
@@ -70,11 +71,28 @@ def test_no_overflow_at_extreme_utilities(level):
     assert_allclose(logs, np.log((expected if level > 0 else inside) @ e.weights) + min(level, 0), rtol=1e-11)
 
 
-def test_a_type_without_weight_changes_nothing():
+def test_products_types_and_markets_thousands_of_utils_apart():
+    """What is taken out of an exponential is each type's and each product's own largest element."""
+    rng = np.random.default_rng(1)
+    V = rng.choice([-2000.0, -900, 0, 900, 2000], (3, 4, 6)) + rng.normal(size=(3, 4, 6))
+    weights, delta = rng.dirichlet(np.ones(6), 3), np.zeros((3, 4))
+    value = logsumexp(np.concatenate([V, np.zeros((3, 1, 6))], 1), axis=1)   # (markets, I)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        P, found = choice_probabilities(delta, V), inclusive_value(delta, V)
+        logs = log_shares(delta, V, weights)
+    logP = V - value[:, None]
+    assert_allclose(P, np.exp(logP), rtol=1e-11, atol=1e-300)
+    assert_allclose(found, value, atol=1e-11)
+    assert_allclose(logs, logsumexp(logP, b=weights[:, None], axis=-1), atol=1e-11)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_type_without_weight_changes_nothing_and_goes_without_a_warning():
     e = random_market(7)
     mu, weights = np.hstack([e.mu, e.mu[:, :1] + 5]), np.append(e.weights, 0.0)
-    assert_allclose(market_shares(e.delta, mu, weights), market_shares(e.delta, e.mu, e.weights), rtol=1e-15)
-    assert_allclose(log_shares(e.delta, mu, weights), log_shares(e.delta, e.mu, e.weights), rtol=1e-14)
+    shares = market_shares(e.delta, e.mu, e.weights)
+    assert_allclose(market_shares(e.delta, mu, weights), shares, rtol=1e-15)
+    assert_allclose(log_shares(e.delta, mu, weights), np.log(shares), rtol=1e-14)
 
 
 @pytest.mark.parametrize("stack", [(3,), (2, 3)])
