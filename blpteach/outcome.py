@@ -99,8 +99,8 @@ class Outcome:
         return self._blocks
 
     def _check_inverted(self, numbers):
-        failed = np.intersect1d(numbers, self.failed_markets)
-        if len(failed):
+        failed = sorted(number for number in numbers if number in self.failed_markets)
+        if failed:
             names = listing(self.problem.market_labels[failed])
             raise InputError(f"Step 5: shares were not inverted in market(s) {names}, so that "
                              "there are no mean utilities. Take parameters nearer to zero.")
@@ -297,8 +297,8 @@ class Outcome:
         Raises
         ------
         InputError
-            Where utility is curved in price, or does not depend on it; for a factor that is zero or
-            no number; and for a market that does not exist.
+            Where utility is curved in price, or does not depend on it; for a factor that is no
+            fraction; and for a market that does not exist.
 
         Source
         ------
@@ -579,11 +579,11 @@ def check_alpha(alpha):
 
 
 def check_factor(factor):
-    """A change of prices: a number other than zero."""
-    number = isinstance(factor, (int, float, np.number)) and not isinstance(factor, bool)
-    if not number or not np.isfinite(factor) or factor == 0:
-        raise InputError(f"Step 5: factor={factor!r} must be a number other than zero, such as 0.1 "
-                         "for ten percent.")
+    """A fraction by which prices change, and no market id that has come first by mistake."""
+    fraction = isinstance(factor, (float, np.floating)) and np.isfinite(factor)
+    if not fraction or factor == 0 or factor <= -1:
+        raise InputError(f"Step 5: factor={factor!r} must be the fraction by which prices change, "
+                         "such as 0.1 for ten percent. A market is named by market=.")
 
 
 def present_owners(products):

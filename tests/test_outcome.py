@@ -337,6 +337,8 @@ def test_outcomes_can_be_stored(here):
     again = pickle.loads(pickle.dumps(merged))
     assert_array_equal(again.prices, merged.prices)
     assert_allclose(again.counterfactual(firm_ids={3: 1}).prices, merged.counterfactual(firm_ids={3: 1}).prices, rtol=1e-12)
+    ours = here.optimal_instruments()
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(ours)).demand, ours.demand)
     pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(here.utility)).problem.products, here.problem.products)
     assert_allclose(pickle.loads(pickle.dumps(here.market("m5"))).ownership, here.market("m5").ownership)
 
@@ -563,6 +565,7 @@ def test_missing_firm_ids_are_refused_by_name(economy):
 
 @pytest.mark.parametrize("arguments, message", [
     ({"firm_ids": {99: 1}}, "there is no firm 99. Firms are .*0"),
+    ({"firm_ids": {1: [2]}}, r"\[2\] is no firm id"),
     ({"firm_ids": [1, 2]}, r"firm_ids has shape \(2,\).*one value for each of the .* products"),
     ({"firm_ids": "firm_ids"}, "firm_ids has shape"),
     ({"costs": [1.0]}, r"costs has shape \(1,\)"),
@@ -685,9 +688,9 @@ def test_a_type_that_does_not_mind_prices_has_no_surplus_in_money(economy):
         here.consumer_surplus()
 
 
-@pytest.mark.parametrize("factor", [0, np.nan, np.inf, "0.1", True, None, [0.1]])
+@pytest.mark.parametrize("factor", [0.0, 1, 1990, -1.0, np.nan, np.inf, "0.1", True, None, [0.1]])
 def test_factors_that_are_no_change_are_refused(here, factor):
-    with pytest.raises(InputError, match="Step 5: factor=.* must be a number other than zero"):
+    with pytest.raises(InputError, match="Step 5: factor=.* must be the fraction by which prices change.*named by market="):
         here.aggregate_elasticities(factor)
 
 

@@ -107,8 +107,8 @@ READERS = {float: numbers, bool: truth_values, object: ids}
 def check_owners(firm_ids):
     """Every product has an owner."""
     if firm_ids is None:
-        raise InputError("Step 5: it must be known who sets which price, and products has no "
-                         "column `firm_ids`. Add it, one id for each product.")
+        raise InputError("Step 5: markups and concentration need to know who sets which price, and "
+                         "products has no column `firm_ids`. Add it, one id for each product.")
     missing = np.flatnonzero(pd.isna(firm_ids))
     if len(missing):
         raise InputError(f"Step 5: firm_ids has missing values in row(s) {listing(missing)}: every "
@@ -117,22 +117,29 @@ def check_owners(firm_ids):
 
 def new_owners(old, new, problem):
     """Firm ids (N,) after a change, given whole or as a dict of which firm becomes which."""
+    owners = old
     if isinstance(new, dict):
-        if old is None:
-            raise InputError("Step 5: firm_ids={...} says which firm becomes which, and products "
-                             "has no column `firm_ids`.")
-        unknown = [firm for firm in new if firm not in set(old)]
-        if unknown:
-            raise InputError(f"Step 5: firm_ids={new!r}: there is no firm {unknown[0]!r}. Firms "
-                             f"are {listing(pd.unique(old), 12)}.")
-        owners = np.fromiter([new.get(firm, firm) for firm in old], object, problem.N)
+        owners = renamed(old, new)
     elif new is not None:
         owners = one_each(new, problem.products, "Step 5: firm_ids", object)
         check_names_stay(problem.holdings, old, owners)
-    else:
-        owners = old
     check_owners(owners)
     return owners
+
+
+def renamed(old, new):
+    """Firm ids (N,) in which each firm named by the dict has become another; all at once."""
+    if old is None:
+        raise InputError("Step 5: firm_ids={...} says which firm becomes which, and products has "
+                         "no column `firm_ids`.")
+    unknown = [firm for firm in new if firm not in set(old)]
+    if unknown:
+        raise InputError(f"Step 5: firm_ids={new!r}: there is no firm {unknown[0]!r}. Firms are "
+                         f"{listing(pd.unique(old), 12)}.")
+    unfit = [firm for firm in new.values() if not pd.api.types.is_hashable(firm)]
+    if unfit:
+        raise InputError(f"Step 5: firm_ids={new!r}: {unfit[0]!r} is no firm id.")
+    return np.fromiter([new.get(firm, firm) for firm in old], object, len(old))
 
 
 def check_names_stay(holdings, old, new):
