@@ -383,6 +383,7 @@ class Problem:
         free = Free(np.hstack([sigma, pi]), rows, columns, self.L, start, searched,
                     self._theta2_names(rows, columns, searched), 1 / np.where(size > 0, size, 1), on_price=on_price)
         free = replace(free, even=np.isin(free.nodes, np.flatnonzero(self.even_nodes)))
+        check.price_coefficients(free, self.X1_names, self.X2.price_slope)
         return replace(free, **check.sigma_bounds(sigma_bounds, free, sigma.shape))
 
     @cached_property

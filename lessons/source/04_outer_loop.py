@@ -266,8 +266,8 @@ assert abs(min(trusted) - 4.5615142) < 1e-6
 print(f"{min(trusted):.6g} after {len(trusted)} evaluations")
 
 # %% [markdown]
-# `x_scale="jac"` measures each parameter by what it does to $r$, so that units don't matter to the size of the region either. The library's search is the same call. Here it is. (Around it, in
-# `gauss_newton`, stands one addition: a search that is still not done after 100 evaluations begins again nearer to zero.)
+# `x_scale="jac"` measures each parameter by what it does to $r$, so that units don't matter to the size of the region either. The library's search is the same call. Here it is. (Where
+# residuals stay large it crawls. The library notices, and BFGS goes on from the curvature $2R'R$. Here it isn't needed.)
 
 # %%
 blpteach.show(blpteach.gauss_newton)
@@ -374,14 +374,14 @@ plots.Searches(estimates.objective, paths={"Gauss-Newton, bare": bare, "Gauss-Ne
 # %% [markdown] minutes=4 ask="BFGS and Gauss-Newton begin at the same far place. Will they end at the same one?"
 # ### Starting values
 #
-# A search finds a minimum near its start. Is it the lowest? Nobody can be sure, but one can try other starts. `starts=20` draws twenty more, each parameter
-# between $-1$ and 2 times its given value. (This takes about two seconds.)
+# A search finds a minimum near its start. Is it the lowest? Nobody can be sure, but one can try other starts. `starts=20` draws twenty more: each $\sigma$ of
+# either sign, and all parameters up to twice their given values. (This takes about two seconds.)
 
 # %% tags=["parameters"]
 more, far_seed, wild = 20, 0, 100
 
 # %% [markdown]
-# **Before you run the next cell:** some of these starts have all the wrong signs. How many different minima will the searches find?
+# **Before you run the next cell:** in most of these starts some $\sigma$ has the other sign. How many different minima will the searches find?
 
 # %%
 several = problem.estimate(**start, starts=more, seed=0, progress=False)
@@ -390,7 +390,7 @@ assert len(ends) == 21 and np.allclose(ends, 4.5615142, atol=1e-5)
 print(several.verdict())
 
 # %% [markdown]
-# One, and the last line of the verdict says so. But does that speak for the objective or for the search? Take a start farther out: each parameter between $-1$ and 2 times its value *at the minimum*, which
+# One, and the last line of the verdict says so. (`several.minima` would list them.) But does that speak for the objective or for the search? Take a start farther out: each parameter between $-1$ and 2 times its value *at the minimum*, which
 # for income and income squared is far away from Nevo's values. Let both BFGS and Gauss-Newton begin there.
 #
 # **Before you run the next cells:** from Nevo's values both reached 4.5615. Will they again?
