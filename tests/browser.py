@@ -66,10 +66,10 @@ class Server:
 
 
 @contextmanager
-def lab_server(directory, command=(sys.executable, "-m", "blpteach"), timeout=90):
+def lab_server(directory, command=(sys.executable, "-m", "blpteach"), timeout=90, variables=None):
     """Start ``blpteach lab --no-browser`` in `directory` with settings of its own, and stop it at the end."""
-    environment = dict(os.environ, **{f"JUPYTER_{kind}_DIR": str(directory / f"jupyter-{kind.lower()}")
-                                      for kind in ("CONFIG", "RUNTIME", "DATA")})
+    environment = {**os.environ, **(variables or {}), **{f"JUPYTER_{kind}_DIR": str(directory / f"jupyter-{kind.lower()}")
+                                                         for kind in ("CONFIG", "RUNTIME", "DATA")}}
     arguments = [*command, "lab", "--no-browser", "--port", str(free_port())]
     arguments += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     refuse_news(directory / "jupyter-config")
@@ -138,10 +138,15 @@ def run_all(page, server, lesson, timeout=300):
 
 
 def saved(page, server, lesson):
-    """Save the notebook and read the file."""
+    """Save the notebook and read the file, again where the server was still writing it."""
     page.keyboard.press("Control+s")
-    page.wait_for_timeout(500)
-    return json.loads((server.folder / lesson).read_text(encoding="utf-8"))
+    for _ in range(60):
+        page.wait_for_timeout(500)
+        try:
+            return json.loads((server.folder / lesson).read_text(encoding="utf-8"))
+        except json.JSONDecodeError:
+            continue
+    raise TimeoutError(f"waited 30 s for {lesson} to be written")
 
 
 def counts(notebook):

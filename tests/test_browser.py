@@ -1,6 +1,7 @@
 """Lessons in a real browser, in the student edition: they run, their sliders move the picture, and no callback fails.
 
-Without chromium these tests are skipped; where CI is set, they fail instead.
+This is the one run of that edition, as if PyBLP were not installed. Without chromium these tests are skipped, and `test_editions.py`
+runs it; where CI is set, they fail instead.
 """
 
 import os
@@ -26,8 +27,8 @@ def page():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with browser.lab_server(tmp_path_factory.mktemp("lab")) as server:
+def server(tmp_path_factory, without_pyblp):
+    with browser.lab_server(tmp_path_factory.mktemp("lab"), variables=without_pyblp) as server:
         yield server
 
 

@@ -8,7 +8,7 @@ from blpteach import Problem, Truth, gauss_hermite, simulate
 from blpteach.corners import columns_at_zero, from_corner, up_to_bounds
 from blpteach.examples import EXAMPLES
 from blpteach.gmm import concentrate, weighting_2sls
-from blpteach.outer_loop import Objective
+from blpteach.outer_loop import Objective, quasi_newton
 
 LOGIT = Truth(sigma=(0.0, 0.0, 0.0), pi=0.0)
 LINEAR = "1 + prices + x + group"
@@ -181,4 +181,7 @@ def test_automobiles_from_both_signs_of_the_taste_for_air():
     flipped = problem.estimate(**start | {"sigma": minus}, progress=False)
     assert_allclose(plus.objective, 497.3358, rtol=1e-5)
     assert plus.sigma[3, k] > 0 > flipped.sigma[3, k]
+    moment_map = plus.equations.concentrate(plus.W)[1]
+    objective = Objective(problem.solver(plus.free), moment_map)
+    assert_allclose(objective.value(quasi_newton(objective, flipped.theta2)[0]), 456.355, atol=0.01)
     assert flipped.pi[1, 0] < plus.pi[1, 0] - 3 and flipped.own_elasticities().mean() < -4.2 < plus.own_elasticities().mean()

@@ -10,18 +10,19 @@ import re
 import subprocess
 import sys
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import blpteach
 from blpteach.tables.datasets import shipped
 from blpteach.course.editions import EDITIONS, blank, catch_up, make_edition, without_assertions
 from blpteach.course.notebooks import defined, lesson_cells
-from blpteach.course.working_copy import copy_lessons
 
-ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")}
+import browser
+
 LESSONS = sorted(path.name for path in shipped("lessons").glob("[0-9][0-9]_*.ipynb"))
 each_lesson = pytest.mark.parametrize("name", LESSONS)
-RUN = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "--rootdir", "."]
 
 
 def edition_of(name, edition):
@@ -38,35 +39,30 @@ def text(cell):
     return "".join(cell["source"])
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Run the student and the lecture edition at the same time, the student's as if PyBLP were not installed.
+@pytest.fixture(scope="module", params=["lecture"] if browser.find_chromium() else ["student", "lecture"])
+def edition(request):
+    """An edition that nothing else runs: the student's runs in the browser, where there is one."""
+    return request.param
 
-    One thread each: on two cores their small matrices would wait for one another's threads.
-    """
-    folder = tmp_path_factory.mktemp("editions")
-    (folder / "without").mkdir()
-    (folder / "without" / "pyblp.py").write_text("raise ImportError('hidden by a test')\n")
-    started = {}
-    for edition in ("student", "lecture"):
-        copy = copy_lessons(folder / edition, edition).folder
-        hidden = {"PYTHONPATH": str(folder / "without")} if edition == "student" else {}
-        with (folder / f"{edition}.log").open("w") as log:
-            started[edition] = subprocess.Popen([*RUN, *LESSONS], cwd=copy, env={**os.environ, **ONE_THREAD, **hidden}, stdout=log,
-                                                 stderr=log), folder / f"{edition}.log"
-    yield started
-    for process, _ in started.values():
-        process.kill()
+
+@pytest.fixture(scope="module")
+def client(edition, without_pyblp, tmp_path_factory):
+    """One kernel for the lessons of an edition, the student's as if PyBLP were not installed."""
+    folder = tmp_path_factory.mktemp(edition)
+    client = NotebookClient(nbformat.v4.new_notebook(), timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    with client.setup_kernel(env={**os.environ, **(without_pyblp if edition == "student" else {})}):
+        yield client
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("edition", ["student", "lecture"])
-def test_the_edition_runs_from_top_to_bottom(runs, edition):
-    process, log = runs[edition]
-    status = process.wait(timeout=900)
-    assert status == 0, log.read_text()[-4000:]
-    passed = int(re.search(r"(\d+) passed", log.read_text()).group(1))
-    assert passed == sum(len(code(edition_of(name, edition))) for name in LESSONS)
+@each_lesson
+def test_the_edition_runs_from_top_to_bottom(client, edition, name):
+    """Names of the lesson before are forgotten first; nbval runs the solutions edition, each lesson in a kernel of its own."""
+    client.nb = nbformat.reads(json.dumps(edition_of(name, edition)), as_version=4)
+    client.nb.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
+    for number, cell in enumerate(client.nb.cells):
+        client.execute_cell(cell, number)                       # an error in the cell is raised here
+    assert all(cell.execution_count for cell in client.nb.cells if cell.cell_type == "code")
 
 
 @each_lesson
@@ -148,7 +144,6 @@ def test_solutions_are_everything(name):
 
 @each_lesson
 def test_every_edition_is_a_valid_notebook(name):
-    import nbformat
     for edition in EDITIONS:
         notebook = nbformat.from_dict(edition_of(name, edition))
         nbformat.validate(notebook)
@@ -206,17 +201,25 @@ def needs_pyblp(cell):
     return cell["cell_type"] == "code" and "blpteach.stored_output()" in cell["source"]
 
 
+@pytest.fixture(scope="module")
+def without_pyblp_shown():
+    """What the cells that need PyBLP show without it, by lesson; one process runs them all."""
+    shown = in_a_shell(f"""
+for name in {LESSONS}:
+    print(chr(12) + name)                                       # each lesson on a new page
+    for cell in lesson_cells(name[:2]):
+        if cell["cell_type"] == "code" and "blpteach.stored_output()" in cell["source"]:
+            shell.run_cell(cell["source"], store_history=True).raise_error()
+""")
+    return dict(page.split("\n", 1) for page in shown.split(chr(12))[1:])
+
+
 @each_lesson
-def test_without_pyblp_the_stored_output_is_shown(name):
+def test_without_pyblp_the_stored_output_is_shown(without_pyblp_shown, name):
     cells = [cell for cell in lesson_cells(name[:2]) if needs_pyblp(cell)]
     printed = ["".join(output["text"]) for cell in cells for output in cell["outputs"] if output["output_type"] == "stream"]
     assert printed, "no cell with PyBLP prints the agreement"
-    shown = in_a_shell(f"""
-for cell in lesson_cells("{name[:2]}"):
-    if cell["cell_type"] == "code" and "blpteach.stored_output()" in cell["source"]:
-        shell.run_cell(cell["source"], store_history=True).raise_error()
-""")
-    assert all(line in shown for text in printed for line in text.splitlines())
+    assert all(line in without_pyblp_shown[name] for text in printed for line in text.splitlines())
 
 
 def test_a_changed_cell_has_no_stored_output():

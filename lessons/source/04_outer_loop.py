@@ -1161,7 +1161,7 @@ else:
 # %% [markdown]
 # The two agree. Three habits of practice:
 #
-# - *Bounds.* With an optimizer that knows bounds, PyBLP keeps the diagonal of $\sigma$ at or above zero unless `sigma_bounds` says otherwise. Exercise 4.5 shows where that ends on these data.
+# - *Bounds.* With an optimizer that knows bounds, PyBLP keeps the diagonal of $\sigma$ at or above zero unless `sigma_bounds` says otherwise. Here $\sigma$ is free unless you say `sigma_bounds=(0, None)`. Exercise 4.5 shows where that ends on these data.
 # - *Reports.* State the objective, the gradient norm *in which units*, the predicted improvement or the eigenvalues of the Hessian, the number of starts and how many of them ended lowest. A referee can't check a search that is not described.
 # - *Larger models.* With hundreds of draws and nested or supply-side parameters the objective is no longer evaluated in milliseconds, and one tries fewer starts. Then tight inner tolerances and analytic gradients matter more, not less.
 
