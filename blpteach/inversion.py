@@ -5,15 +5,16 @@ contraction. Here are the map in two forms, the outside-share correction, an acc
 moves with theta2. Leading axes `...` are markets.
 """
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from .errors import InputError, counted, listing
-from .utility import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, log_shares,
-                      log_sum_exp, log_weighted_probabilities, market_shares)
+from .utility import buyers, inclusive_value, log_share_jacobian, log_shares, market_shares, taste_slopes
 
 TOLERANCE = 1e-13
 LONGEST_LEAP = 1e6                                              # step length of SQUAREM, a guard against division by zero
+PATIENCE = 40.0                                                 # of Newton, before it gives a market up
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def iterate(update, delta, tolerance=TOLERANCE, max_iterations=5000):
     while len(residuals) < max_iterations:
         delta, old = update(delta), delta
         residuals.append(relative_change(delta, old))
-        if (residuals[-1] <= tolerance).all():
+        if not (residuals[-1] > tolerance).any():               # NaN will stay NaN
             break
     return delta, residuals
 
@@ -215,21 +216,22 @@ def squarem(update, delta, tolerance=TOLERANCE, max_iterations=100):
         one = update(delta)
         two = update(one)
         residuals.append(relative_change(two, one))
-        converged = residuals[-1] <= tolerance                  # (...)
-        if converged.all():
-            break
+        left = residuals[-1] > tolerance                        # (...)  NaN will stay NaN
+        if not left.any():
+            return two, residuals
         r, v = one - delta, two - 2 * one + delta
         a = np.sqrt(np.vecdot(r, r) / (np.vecdot(v, v) + 1e-300))            # (...)
-        a = np.where(converged, 1, np.clip(a, 1, LONGEST_LEAP))[..., None]   # a = 1 is the plain second step
-        delta = delta + a * (2 * r + a * v)
-    return two, residuals
+        a = np.clip(a, 1, LONGEST_LEAP)[..., None]
+        delta = np.where(left[..., None], delta + a * (2 * r + a * v), two)
+    return delta, residuals
 
 
 def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, first_step=2.0):
     """Newton's method on log shares (2.5): `delta <- delta + (d log s / d delta)^-1 (log S - log s(delta))`.
 
-    It works in logarithms throughout, so that nothing overflows. From far away the full step overshoots, so a step is shortened
-    to a length that doubles after a success and shrinks to a quarter after a failure to lower the largest gap.
+    It works in logarithms throughout, so that nothing overflows. From far away the full step overshoots, so a step is
+    shortened to a length that doubles after a success and shrinks to a quarter after a failure, which is taken back. A failure
+    costs patience, one or as much as the largest gap; a market without patience left is given up.
 
     Parameters
     ----------
@@ -237,6 +239,9 @@ def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, 
         As in `invert_shares`.
     delta : array (..., J)
         Starting value.
+    tolerance : float
+        As in `iterate`.
+    max_iterations : int
     first_step : float
         Largest element of the first step, in utils.
 
@@ -245,29 +250,49 @@ def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, 
     delta, residuals
         As in `iterate`; a residual is the largest element of the full step, zero where shares agree to the last digit.
     """
-    gap, slope = log_share_gap(shares, mu, weights, delta)
-    longest, residuals = np.full(delta.shape[:-1], first_step), []           # a step length for each market
+    exact, longest = rounding(mu), np.full(delta.shape[:-1], first_step)     # (...)  a step length for each market
+    patience, residuals = np.full(delta.shape[:-1], PATIENCE), []
+    gap, slope = gap_and_slope(shares, mu, weights, delta)
+    step = solve_or_nan(slope, gap)
     while len(residuals) < max_iterations:
-        step = solve_or_nan(slope, gap)
-        exact = abs(gap).max(-1) <= rounding(mu)
-        residuals.append(np.where(exact, 0.0, relative_change(delta + step, delta)))
-        if (residuals[-1] <= tolerance).all() or np.isnan(residuals[-1]).all():
+        residuals.append(np.where(abs(gap).max(-1) <= exact, 0.0, relative_change(delta + step, delta)))
+        left = (residuals[-1] > tolerance) & (patience > 0)     # NaN will stay NaN
+        if not left.any():
             break
-        trial = delta + step * np.minimum(1, longest / abs(step).max(-1))[..., None]
-        trial_gap, trial_slope = log_share_gap(shares, mu, weights, trial)
-        better = abs(trial_gap).max(-1) < abs(gap).max(-1)      # (...)
-        delta, gap = np.where(better[..., None], trial, delta), np.where(better[..., None], trial_gap, gap)
-        slope = np.where(better[..., None, None], trial_slope, slope)
-        longest = longest * np.where(better, 2, 0.25)
+        short = step * np.minimum(1, longest / abs(step).max(-1))[..., None]
+        new_gap = gap.copy()
+        new_gap[left], slope = gap_and_slope(shares[left], mu[left], weights[left], (delta + short)[left])
+        good = left & is_closer(shares, gap, new_gap, short)
+        delta, gap = np.where(good[..., None], delta + short, delta), np.where(good[..., None], new_gap, gap)
+        step[good] = solve_or_nan(slope[good[left]], gap[good])
+        longest = longest * np.where(good, 2, 0.25)
+        patience = patience - np.where(good, 0, np.maximum(1, abs(gap).max(-1)))
     return delta, residuals
 
 
-def log_share_gap(shares, mu, weights, delta):
+def is_closer(shares, gap, new_gap, step):
+    """Whether a step led closer to the solution, by market (...): downhill, or to a smaller largest gap.
+
+    The hill is the convex function `sum_i w_i log(1 + sum_j exp(V_ij)) - sum_j S_j delta_j`: its slope is `s - S`, so delta is
+    at its bottom. By the trapezoid rule a step leads down where the slopes at its two ends do on average.
+    """
+    slope, new_slope = (shares * np.expm1(-g) for g in (gap, new_gap))       # s - S  (..., J)
+    return (np.vecdot(slope + new_slope, step) < 0) | (abs(new_gap).max(-1) < abs(gap).max(-1))
+
+
+def gap_and_slope(shares, mu, weights, delta):
     """`log S - log s(delta)` (..., J) and its slope `d log s / d delta` (..., J, J), by logarithms alone."""
-    log_wP = log_weighted_probabilities(delta, mu, weights)     # (..., J, I)
-    log_s = log_sum_exp(log_wP)
-    B = np.exp(log_wP - log_s[..., None])
-    return np.log(shares) - log_s, log_share_jacobian(choice_probabilities(delta, mu), B)
+    log_P = delta[..., None] + mu - inclusive_value(delta, mu)[..., None, :]             # (..., J, I)
+    log_wP = log_P + np.log(weights)[..., None, :]              # -inf for a type of weight zero, which the sum passes over
+    top = log_wP.max(-1, keepdims=True)
+    B = exp(log_wP - top)
+    total = B.sum(-1, keepdims=True)
+    return np.log(shares) - (top + np.log(total))[..., 0], log_share_jacobian(exp(log_P), B / total)
+
+
+def exp(a):
+    """The exponential, of -700 at least: what is less is nothing, and takes a processor several times as long to find."""
+    return np.exp(np.maximum(a, -700))
 
 
 def rounding(mu):
@@ -319,7 +344,7 @@ def invert_shares(shares, mu, weights, method="default", corrected=True, toleran
     ------
     InputError
         Where no delta exists: a share is not positive, or the inside shares sum to as much as the weights.
-        For masked arrays.
+        For masked arrays, an unknown method, and `max_iterations` that is no positive whole number.
 
     Examples
     --------
@@ -328,6 +353,8 @@ def invert_shares(shares, mu, weights, method="default", corrected=True, toleran
     """
     if method not in METHODS:
         raise InputError(f"Step 2: there is no inversion method {method!r}; choose one of {', '.join(METHODS)}.")
+    if max_iterations is not None and not (isinstance(max_iterations, (int, np.integer)) and max_iterations > 0):
+        raise InputError(f"Step 2: max_iterations={max_iterations!r} must be a whole number, 1 or more.")
     check_unmasked(shares, mu, weights)
     shares, mu, weights = same_markets(shares, mu, weights)
     check_invertible(shares, weights)
@@ -393,16 +420,29 @@ def by_newton(shares, mu, weights, start, corrected, tolerance, limits):
 
 
 def by_default(shares, mu, weights, start, corrected, tolerance, limits):
-    """SQUAREM; where it has not converged, or exp(mu) is out of range, Newton from where it ended."""
-    delta, residuals = squarem(exp_contraction(shares, mu, weights, corrected), start, tolerance, **limits)
+    """SQUAREM, ten iterations and then as many again in the markets that are left; Newton for those that it leaves in the end.
+
+    Newton has the last word also where `exp(mu)` is out of range.
+    """
+    def leap(shares, mu, weights, delta, iterations):
+        return squarem(exp_contraction(shares, mu, weights, corrected), delta, tolerance, iterations)
+    most = limits.get("max_iterations", 100)
+    delta, residuals = leap(shares, mu, weights, start, min(10, most))
+    while len(residuals) < most and (left := residuals[-1] > tolerance).any():
+        go_on(partial(leap, iterations=min(len(residuals), most - len(residuals))), left, delta, residuals, shares, mu, weights)
     left = ~(residuals[-1] <= tolerance) | wild(mu)             # NaN counts as left
     if left.any():
         delta = np.where(np.isfinite(delta), delta, start)
-        delta[left], last = newton(shares[left], mu[left], weights[left], delta[left], tolerance)
-        for residual in last:
-            residuals.append(np.where(left, 0.0, residuals[-1]))
-            residuals[-1][left] = residual
+        go_on(partial(newton, tolerance=tolerance), left, delta, residuals, shares, mu, weights)
     return delta, residuals
+
+
+def go_on(method, left, delta, residuals, shares, mu, weights):
+    """Run `method` in the markets that are left, in place. The others keep their delta and their last residual."""
+    delta[left], rest = method(shares[left], mu[left], weights[left], delta[left])
+    for residual in rest:
+        residuals.append(np.array(residuals[-1]))               # a copy
+        residuals[-1][left] = residual
 
 
 METHODS = {"default": by_default, "log": by_log, "exp": by_exp, "squarem": by_squarem, "newton": by_newton}
@@ -443,10 +483,8 @@ def delta_jacobian(P, B, X2, tastes, rows, columns):
     array([[-0.25  ],
            [ 0.0625]])
     """
-    v = tastes.take(columns, -1)                                # (..., I, H)
-    x, expected_x = X2.take(rows, -1), (P.mT @ X2).take(rows, -1)            # (..., J, H), (..., I, H)  sum_m s_im x_mk
-    dlogs_dtheta = x * (B @ v) - B @ (v * expected_x)           # (..., J, H)
-    return -np.linalg.solve(log_share_jacobian(P, B), dlogs_dtheta)
+    x, v = X2.take(rows, -1), tastes.take(columns, -1)          # (..., J, H), (..., I, H)
+    return -np.linalg.solve(log_share_jacobian(P, B), taste_slopes(P, B, x, v))
 
 
 def contraction_rate(P, weights, corrected=False):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import InputError
-from .utility import choice_probabilities, inclusive_value
+from .utility import choice_probabilities, inclusive_value, own_and_cross_slopes
 
 
 # Price derivatives ---------------------------------------------------------------------------------------------------------
@@ -74,8 +74,7 @@ def share_jacobian(P, weights, alpha):
 
 def share_jacobian_parts(P, weights, alpha):
     """The two parts of (5.2): `Lambda_j = sum_i w_i alpha_ij s_ij` (..., J), `Crossing_jl = sum_i w_i alpha_il s_ij s_il`."""
-    weighted = P * weights[..., None, :] * alpha                # (..., J, I)
-    return weighted.sum(-1), P @ weighted.mT
+    return own_and_cross_slopes(P, P * weights[..., None, :], alpha)
 
 
 def elasticities(jacobian, prices, shares):

@@ -12,7 +12,7 @@ import numpy as np
 from .lognormal import NONE
 from .outer_loop import MeanUtilities, solve_delta
 from .post_estimation import margins, price_coefficients, share_jacobian
-from .utility import choice_probabilities, taste_deviations
+from .utility import choice_probabilities, log_probability_slopes, taste_deviations
 
 
 # One market, or a stack ----------------------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jac
     a_beside, wP_beside = a * beside, wP * beside
     moved = []
     for dV, dalpha in slopes:
-        spread = dV - (P * dV).sum(-2, keepdims=True)           # dP = P * spread, da = wP * dalpha + a * spread
+        spread = log_probability_slopes(P, dV)                  # dP = P * spread, da = wP * dalpha + a * spread
         here = np.vecdot(a_beside, spread) + (np.vecdot(wP_beside, dalpha) if dalpha.any() else 0)
         moved.append(here - np.vecdot(a, belongs @ (owned_eta @ (P * spread))))          # (H * dD') eta  (..., J)
     D = share_jacobian(P, weights, alpha) if jacobian is None else jacobian

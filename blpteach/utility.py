@@ -206,6 +206,90 @@ def buyers(P, weights):
     return B / B.sum(-1, keepdims=True)
 
 
+# How probabilities respond to utilities: one derivative, in three forms ----------------------------------------------------
+
+def log_probability_slopes(P, dV):
+    """How choice probabilities respond as utilities change: `d log s_ij = dV_ij - sum_m s_im dV_im`.
+
+    A product gains as far as its utility rises by more than what the type expects of its choice. Every derivative of the
+    model comes from this equation; the two functions below are its averages over types, for many changes at once.
+
+    Parameters
+    ----------
+    P : array (..., J, I)
+        Choice probabilities.
+    dV : array (..., J, I), or (..., J, 1) where it is the same for all types
+        Change of utilities, in utils.
+
+    Returns
+    -------
+    array (..., J, I)
+        Relative changes of the probabilities.
+
+    Examples
+    --------
+    >>> log_probability_slopes(np.array([[0.25], [0.25]]), np.array([[1.0], [0.0]]))         # product 1 improves
+    array([[ 0.75],
+           [-0.25]])
+    """
+    return dV - (P * dV).sum(-2, keepdims=True)
+
+
+def taste_slopes(P, B, x, v):
+    """The same averaged over buyers, where `dV_ij = x_j v_i`: `E[v_i (x_j - sum_m s_im x_m) | i buys j]`, for H changes at once.
+
+    Parameters
+    ----------
+    P : array (..., J, I)
+        Choice probabilities.
+    B : array (..., J, I)
+        Weights of the types in each product's average: `buyers`.
+    x : array (..., J, H)
+        A characteristic in each column.
+    v : array (..., I, H)
+        A taste in each column.
+
+    Returns
+    -------
+    array (..., J, H)
+
+    Examples
+    --------
+    >>> P = np.array([[0.1, 0.3], [0.2, 0.2]])
+    >>> taste_slopes(P, buyers(P, np.full(2, 0.5)), np.ones((2, 1)), np.array([[-1.0], [1.0]]))
+    array([[ 0.2],
+           [-0.1]])
+    """
+    return x * (B @ v) - B @ (v * (P.mT @ x))
+
+
+def own_and_cross_slopes(P, B, a=1.0):
+    """The same averaged over buyers, where one product's utility rises, product k's by `a_ik`: `E[a_ik (1{j = k} - s_ik) | i buys j]`.
+
+    Parameters
+    ----------
+    P, B
+        As in `taste_slopes`.
+    a : array (..., J, I)
+        `[k, i]` is the change of product k's utility.
+
+    Returns
+    -------
+    own : array (..., J)
+        `E[a_ij | i buys j]`, which counts where j = k.
+    cross : array (..., J, J)
+        `E[a_ik s_ik | i buys j]`, to be subtracted.
+
+    Examples
+    --------
+    >>> P = np.array([[0.25], [0.25]])
+    >>> own_and_cross_slopes(P, buyers(P, np.ones(1)))
+    (array([1., 1.]), array([[0.25, 0.25],
+           [0.25, 0.25]]))
+    """
+    return (B * a).sum(-1), B @ (P * a).mT
+
+
 def log_share_jacobian(P, B):
     """Derivatives of log shares in mean utilities (1.7): `d log s_j / d delta_k = 1{j = k} - E[s_ik | i buys j]`.
 
@@ -227,4 +311,5 @@ def log_share_jacobian(P, B):
     array([[ 0.75, -0.25],
            [-0.25,  0.75]])
     """
-    return np.eye(P.shape[-2]) - B @ P.mT
+    own, cross = own_and_cross_slopes(P, B)
+    return own[..., None] * np.eye(P.shape[-2]) - cross

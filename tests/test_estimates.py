@@ -71,6 +71,12 @@ def test_a_price_coefficient_of_zero_is_no_start(with_supply):
     assert problem.evaluate(**START, beta={"prices": 0.0}).searched is False         # pi moves price coefficients
 
 
+@pytest.mark.parametrize("most", [0, -1, 2.5])
+def test_iterations_are_a_positive_whole_number(most):
+    with pytest.raises(InputError, match="max_iterations"):
+        blpteach.invert_shares(np.array([0.2]), np.zeros((1, 1)), np.ones(1), max_iterations=most)
+
+
 # Files ---------------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("which", ["small", "with_supply"])

@@ -15,7 +15,7 @@ LESSONS = sorted(path.name[:2] for path in shipped("lessons").glob("[0-9][0-9]_*
 STEPS = ("utility", "inversion", "gmm", "outer_loop", "post_estimation")
 PARAMETER = re.compile(r"^(\w+(?:, \w+)*) : (?:int )?arrays? (\(.*?\))", re.MULTILINE)
 SHAPES = {name.strip(): symbol.shape for symbol in SYMBOLS for name in symbol.code.split(",") if name and symbol.shape}
-FLAT = {"X1": "(N, K1)", "xi": "(N,)"}                          # what Steps 3 and 4 take of all markets at once
+FLAT = {"X1": "(N, K1)", "xi": "(N,)", "delta": "(N,)", "jacobian": "(N, H)"}      # Steps 3 and 4, all markets at once
 
 
 def functions():

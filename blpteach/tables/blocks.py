@@ -9,6 +9,10 @@ import numpy as np
 
 BLOCK_ELEMENTS = 2**17                                          # 1 MB of doubles: mu of a block stays in cache
 
+# A step allocates a handful of arrays of that size and frees them. The C library would hand them back to the system each time, and
+# getting them again costs a page fault for every 4 kB. Once an array of 8 MB was freed, it keeps what is smaller.
+np.empty(8 * BLOCK_ELEMENTS)
+
 
 @dataclass(frozen=True)
 class Block:
