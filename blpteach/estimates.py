@@ -4,9 +4,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from . import identification
 from .errors import counted as number_of, listing
 from .gmm import sandwich
 from .market import UtilityOfPrice
+from .optimal import optimal_instruments
 from .outcome import Outcome
 from .outer_loop import distinct, promised_improvement, same_end
 
@@ -184,7 +186,6 @@ class Estimates(Outcome):
         -------
         optimal.OptimalInstruments
         """
-        from .optimal import optimal_instruments
         return optimal_instruments(self, prices)
 
     def profile(self, parameter, values):
@@ -201,8 +202,7 @@ class Estimates(Outcome):
         DataFrame
             A row for each value. Columns: `value`, `objective`, `converged`, and the other parameters.
         """
-        from .identification import profile
-        return profile(self, parameter, values)
+        return identification.profile(self, parameter, values)
 
     def conditional_F(self, errors=None):
         """How strong the instruments are for each parameter that needs some; see `identification.conditional_F`.
@@ -217,8 +217,7 @@ class Estimates(Outcome):
         DataFrame
             A row for each parameter. Columns: `F`, `conditional_F`, their degrees of freedom, and `errors`.
         """
-        from .identification import conditional_F
-        return conditional_F(self, errors)
+        return identification.conditional_F(self, errors)
 
     def absorbed_tastes(self, formula):
         """Mean tastes of characteristics that product effects absorbed; see `identification.absorbed_tastes`.
@@ -233,8 +232,7 @@ class Estimates(Outcome):
         DataFrame
             A row for each characteristic. Columns: `estimate`, `se`, `t`; how well they fit is in `attrs`.
         """
-        from .identification import absorbed_tastes
-        return absorbed_tastes(self, formula)
+        return identification.absorbed_tastes(self, formula)
 
     # Is it an optimum? -----------------------------------------------------------------------------------------------------
 

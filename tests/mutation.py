@@ -25,7 +25,7 @@ GUARDS = {
     "gmm": ["test_gmm.py", "test_properties.py"],
     "outer_loop": ["test_outer_loop.py", "test_properties_problem.py"],
     "post_estimation": ["test_post_estimation.py", "test_properties.py"],
-    "supply": ["test_supply.py", "test_properties.py", "test_properties_problem.py"],
+    "supply": ["test_supply.py", "test_lognormal.py", "test_properties.py"],
 }
 OPPOSITE = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum", "sum": "mean"}
 

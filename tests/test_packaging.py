@@ -116,8 +116,17 @@ def kernel_prefix(server, directory):
     client.load_connection_file()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=60)
+        browser.wait_until(lambda: answers(client), 60, "an answer of the kernel")
         reply = client.execute("import sys", user_expressions={"prefix": "sys.prefix"}, reply=True, timeout=60)
     finally:
         client.stop_channels()
     return reply["content"]["user_expressions"]["prefix"]["data"]["text/plain"].strip("'")
+
+
+def answers(client):
+    """Whether a kernel answers. One that is still starting has no heartbeat, which jupyter_client takes for death."""
+    try:
+        client.wait_for_ready(timeout=60)
+    except RuntimeError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""The default search from many starting values: Nevo's cereals have one good minimum and at least one poor one, at 35.3005."""
+"""The default search from many starting values: Nevo's cereals have one good minimum and at least one poor one."""
 import numpy as np
 import pytest
 
@@ -27,25 +27,27 @@ def starting_values(cereal, count, seed):
     return [best * rng.uniform(-1, 2, best.size) if k % 2 == 0 else rng.standard_normal(best.size) for k in range(count)]
 
 
-def ends_at_the_minimum(cereal, start):
-    estimates = estimate_from(cereal, start)
-    assert estimates.converged, estimates
-    assert estimates.objective == pytest.approx(MINIMUM, abs=1e-6), (start.tolist(), estimates.starts)
-    assert np.isfinite(estimates.theta2).all() and np.isfinite(estimates.beta_se).all()
+POOR = 35.3005                                                  # a local minimum
 
 
 @pytest.mark.slow
 def test_two_hundred_random_starts(cereal):
-    for start in starting_values(cereal, 200, seed=2):
-        ends_at_the_minimum(cereal, start)
+    """All but one end at the lowest minimum known, and that one at the other: the number that the README tells."""
+    found = [estimate_from(cereal, start) for start in starting_values(cereal, 200, seed=2)]
+    assert all(estimates.converged and np.isfinite(estimates.beta_se).all() for estimates in found)
+    ends = np.array([estimates.objective for estimates in found])
+    lowest, poor = abs(ends - MINIMUM) <= 1e-6, abs(ends - POOR) <= 1e-3
+    assert lowest.sum() == 199 and poor.sum() == 1
 
 
-def test_a_start_on_the_way_to_the_poor_minimum_is_begun_again(cereal):
-    start = starting_values(cereal, 113, seed=1)[112]
-    estimates = estimate_from(cereal, start)
-    assert estimates.objective == pytest.approx(MINIMUM, abs=1e-6)
-    assert "Begun again" in estimates.starts[0].message
-    assert "was slow" in repr(estimates)
+def test_from_a_start_that_leads_to_the_poor_minimum_more_starts_find_the_lowest(cereal):
+    start = starting_values(cereal, 184, seed=2)[183]
+    alone = estimate_from(cereal, start)
+    assert alone.objective == pytest.approx(POOR, abs=1e-3) and "1 starting value stands behind it" in alone.verdict()
+    several = estimate_from(cereal, start, starts=3)
+    assert several.objective == pytest.approx(MINIMUM, abs=1e-6)
+    assert list(several.minima["objective"].round(3)) == [4.562, round(alone.objective, 3)]
+    assert several.minima["found"].sum() == 4 and "there are 2 minima" in several.verdict()
 
 
 def test_bfgs_from_there_reports_the_poor_minimum(cereal):
@@ -60,7 +62,7 @@ def test_where_the_best_minimum_has_large_residuals_bfgs_goes_on():
     with pytest.warns(UserWarning, match="weights"):
         problem = Problem(whole.products, **arguments)
     estimates = problem.estimate(start["sigma"], start["pi"], steps=2, progress=False)
-    assert estimates.converged and estimates.evaluations < 400 and "BFGS went on" in repr(estimates)
+    assert estimates.converged and estimates.evaluations < 150
     other = problem.estimate(start["sigma"], start["pi"], steps=2, progress=False, method="quasi-newton", options={"gtol": 1e-6})
     assert other.converged and estimates.objective == pytest.approx(other.objective, rel=1e-6)
 
@@ -69,7 +71,7 @@ def test_costs_at_their_bounds_are_no_optimum():
     """With margins of a joint monopoly and demand that is hardly elastic no cost is positive, and nothing moves any more."""
     products, agents = simulate(T=20, seed=3, supply_instruments=True)
     problem = Problem(products.assign(firm_ids=0), agents, **FORMULAS, supply="1 + x + group + w0 + w1", log_costs=True, cost_bounds=(0.001, None))
-    estimates = problem.estimate([0, 1, 2], [[0.5], [0], [0]], beta={"prices": -0.01}, progress=False)
+    estimates = problem.estimate([0, 1, 2], [[1e-3], [0], [0]], beta={"prices": -1e-3}, options={"maxiter": 3}, progress=False)
     assert estimates.clipped_costs.mean() > 0.5
     assert "Is this an optimum? No" in repr(estimates) and "doubt the conduct" in repr(estimates)
 

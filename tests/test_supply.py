@@ -64,6 +64,21 @@ def test_margin_jacobian_restated_by_loops(seed):
     assert found.shape == (4, 2)
 
 
+@pytest.mark.parametrize("stack", [(3,), (2, 3)])
+def test_margin_jacobian_of_a_stack_is_that_of_each_market(stack):
+    """With other owners in each market, so that some have fewer firms than others."""
+    e, rng = random_market(5, J=4, I=6, stack=stack), np.random.default_rng(5)
+    alpha, eta = -rng.uniform(0.5, 2, e.mu.shape), rng.uniform(0.1, 1, (*stack, 4))
+    H = blpteach.ownership_matrix(rng.integers(0, 3, (*stack, 4)), 0.2)
+    P, slopes = blpteach.choice_probabilities(e.delta, e.mu), rng.normal(size=(2, 2, *e.mu.shape))
+    found = margin_jacobian(P, e.weights, alpha, eta, H, list(slopes))
+    assert found.shape == (*stack, 4, 2)
+    for t in np.ndindex(*stack):
+        here = [(dV[t], dalpha[t]) for dV, dalpha in slopes]
+        one = margin_jacobian(P[t], e.weights[t], alpha[t], eta[t], H[t], here)
+        assert_allclose(one, found[t], rtol=1e-10)
+
+
 def test_costs_and_their_derivatives_by_finite_differences(made):
     free = made.free(**START)
     solve, at = made.solver(free), free.start * 1.1
@@ -113,12 +128,17 @@ def test_costs_of_a_simulated_equilibrium_are_the_true_ones(made):
 
 
 def test_bounds_are_counted_and_stop_derivatives():
+    """A cost at a bound is not outside."""
     model = CostModel(None, None, True, (0.5, 2.0))
-    values, slope, clipped = model.transform(np.array([-1.0, 1.0, 3.0]))
-    assert_allclose(values, np.log([0.5, 1, 2])), assert_allclose(slope, [0, 1, 0])
-    assert clipped.tolist() == [True, False, True]
-    values, _, clipped = CostModel(None, None, True, (None, None)).transform(np.array([-1.0, 1.0]))
-    assert np.isnan(values[0]) and not clipped.any()
+    values, slope, clipped = model.transform(np.array([-1.0, 0.5, 1.0, 2.0, 3.0]))
+    assert_allclose(values, np.log([0.5, 0.5, 1, 2, 2])), assert_allclose(slope, [0, 2, 1, 0.5, 0])
+    assert clipped.tolist() == [True, False, False, False, True]
+
+
+@pytest.mark.filterwarnings("error")
+def test_costs_without_a_logarithm_are_nan_and_go_without_a_warning():
+    values, _, clipped = CostModel(None, None, True, (None, None)).transform(np.array([-1.0, 0.0, 1.0]))
+    assert np.isnan(values).tolist() == [True, True, False] and not clipped.any()
 
 
 def test_costs_without_a_logarithm_are_refused_or_bounded(tables):
