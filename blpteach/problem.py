@@ -378,10 +378,10 @@ class Problem:
         start = np.zeros(self.K1)
         start[searched] = check.searched_beta(beta, self.X1_names, searched, self.cost_model is not None)
         rows, columns = np.r_[rows, pi_rows], np.r_[columns, pi_columns + self.L]
-        size = np.sqrt((np.hstack([self.X2.values[:, rows], self.linear.values[:, searched]])**2).mean(0))
+        unit = np.r_[units(self.X2.values)[rows], units(self.linear.values)[searched]]
         on_price = np.r_[self.X2.price_slope.any(0)[rows], np.ones(len(searched), bool)]
         free = Free(np.hstack([sigma, pi]), rows, columns, self.L, start, searched,
-                    self._theta2_names(rows, columns, searched), 1 / np.where(size > 0, size, 1), on_price=on_price)
+                    self._theta2_names(rows, columns, searched), unit, on_price=on_price)
         free = replace(free, even=np.isin(free.nodes, np.flatnonzero(self.even_nodes)))
         check.price_coefficients(free, self.X1_names, self.X2.price_slope)
         return replace(free, **check.sigma_bounds(sigma_bounds, free, sigma.shape))
@@ -491,3 +491,9 @@ class Problem:
             lines.append(f"  {'log costs' if self.cost_model.log else 'costs':<12}  {', '.join(self.X3_names)}")
             lines.append(f"  moments       {len(self.ZS_names)}: {listing(self.ZS_names, 4)}")
         return "\n".join(lines)
+
+
+def units(X):
+    """By how much the coefficient of each column (K,) must change to change utilities by about one."""
+    size = np.linalg.norm(X, axis=0) / np.sqrt(len(X))
+    return 1 / np.where(size > 0, size, 1)

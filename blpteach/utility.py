@@ -263,19 +263,19 @@ def taste_slopes(P, B, x, v):
     return x * (B @ v) - B @ (v * (P.mT @ x))
 
 
-def own_and_cross_slopes(P, B, a=1.0):
-    """The same averaged over buyers, where one product's utility rises, product k's by `a_ik`: `E[a_ik (1{j = k} - s_ik) | i buys j]`.
+def own_and_cross_slopes(P, B, a=None):
+    """The same where one product's utility rises, k's by `a_ik`: `E[a_ik (1{j = k} - s_ik) | i buys j]`.
 
     Parameters
     ----------
     P, B
         As in `taste_slopes`.
-    a : array (..., J, I)
-        `[k, i]` is the change of product k's utility.
+    a : array (..., J, I), optional
+        `[k, i]` is the change of product k's utility; by default one util.
 
     Returns
     -------
-    own : array (..., J)
+    own : array (..., J), or 1.0 without `a`
         `E[a_ij | i buys j]`, which counts where j = k.
     cross : array (..., J, J)
         `E[a_ik s_ik | i buys j]`, to be subtracted.
@@ -284,9 +284,11 @@ def own_and_cross_slopes(P, B, a=1.0):
     --------
     >>> P = np.array([[0.25], [0.25]])
     >>> own_and_cross_slopes(P, buyers(P, np.ones(1)))
-    (array([1., 1.]), array([[0.25, 0.25],
+    (1.0, array([[0.25, 0.25],
            [0.25, 0.25]]))
     """
+    if a is None:
+        return 1.0, B @ P.mT                                    # buyers' weights sum to one
     return (B * a).sum(-1), B @ (P * a).mT
 
 
@@ -312,4 +314,4 @@ def log_share_jacobian(P, B):
            [-0.25,  0.75]])
     """
     own, cross = own_and_cross_slopes(P, B)
-    return own[..., None] * np.eye(P.shape[-2]) - cross
+    return own * np.eye(P.shape[-2]) - cross

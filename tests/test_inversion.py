@@ -11,7 +11,7 @@ import blpteach
 from blpteach import (InputError, buyers, choice_probabilities, contraction_rate, delta_jacobian, exp_contraction, invert_shares,
                       log_contraction, logit_delta, market_shares, taste_deviations)
 from blpteach.examples import cereal
-from blpteach.inversion import METHODS, iterate, solve_or_nan
+from blpteach.inversion import METHODS, is_closer, iterate, solve_or_nan
 from blpteach.utility import log_shares
 
 CORRECTED = [("default", True), ("default", False), ("log", True), ("log", False), ("exp", True), ("exp", False), ("squarem", True),
@@ -351,3 +351,43 @@ def test_delta_jacobian_of_a_stack_is_that_of_each_market():
     stack = delta_jacobian(P, B, e.X2, e.tastes, rows, columns)
     for t in range(3):
         assert_allclose(delta_jacobian(P[t], B[t], e.X2[t], e.tastes[t], rows, columns), stack[t], rtol=1e-12)
+
+
+# Hopeless markets ----------------------------------------------------------------------------------------------------------
+
+def nevo_at(scale):
+    """Shares, mu and weights of the cereals at a multiple of Nevo's starting values."""
+    problem, start = cereal()
+    block = problem.blocks[0]
+    mu = blpteach.taste_deviations(block.X2, block.tastes, scale * np.hstack([start["sigma"], start["pi"]]))
+    return block.shares, mu, block.weights
+
+
+@pytest.mark.parametrize("scale", [300, 1000])
+def test_hopeless_markets_are_given_up_early(scale, monkeypatch):
+    """No delta is found, as it never was; Newton looks at each market a few times, not two hundred."""
+    looked, original = [], blpteach.inversion.gap_and_slope
+
+    def counting(shares, mu, weights, delta):
+        looked.append(len(shares))
+        return original(shares, mu, weights, delta)
+    monkeypatch.setattr(blpteach.inversion, "gap_and_slope", counting)
+    shares, mu, weights = nevo_at(scale)
+    found = invert_shares(shares, mu, weights)
+    assert not found.converged.any()
+    assert 0 < sum(looked) < 20 * len(shares)
+
+
+def test_wild_markets_that_have_a_delta_are_not_given_up():
+    shares, mu, weights = nevo_at(30)
+    found = invert_shares(shares, mu, weights)
+    assert found.converged.all()
+    assert abs(np.log(shares) - log_shares(found.delta, mu, weights)).max() < 1e-9
+
+
+def test_a_step_is_good_where_it_leads_downhill_or_lowers_the_largest_gap():
+    """One product with half of the market, gaps before and after a step of one: the slope of the hill is s - S."""
+    def good(gap, new_gap, step):
+        return bool(is_closer(*(np.array([value]) for value in (0.5, gap, new_gap, step))))
+    assert good(3.0, -1.1, 1.0) and good(2.0, 1.0, 1.0) and good(-2.0, -1.0, -1.0)
+    assert not good(1.0, -3.0, 1.0) and not good(-2.0, -3.0, 1.0)

@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 
 from blpteach import (buyers, choice_probabilities, inclusive_value, log_share_jacobian, market_shares, mean_utility,
                       taste_deviations)
-from blpteach.utility import log_shares
+from blpteach.utility import log_probability_slopes, log_shares, own_and_cross_slopes, taste_slopes
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -154,3 +154,22 @@ def test_random_tastes_break_the_independence_of_irrelevant_alternatives():
     assert np.ptp(ratios) > 1e-3                                # the logit would give one ratio for all
     assert_allclose(choice_probabilities(e.delta[1:], 0 * e.mu[1:])[:, 0] / choice_probabilities(e.delta, 0 * e.mu)[1:, 0],
                     (1 + np.exp(e.delta).sum()) / (1 + np.exp(e.delta[1:]).sum()), rtol=1e-13)
+
+
+# How probabilities respond -------------------------------------------------------------------------------------------------
+
+def test_the_three_forms_of_the_derivative_are_one():
+    """A direction at a time against finite differences, and its averages over buyers against loops."""
+    rng = np.random.default_rng(4)
+    J, I, H = 5, 7, 3
+    delta, mu, weights = rng.normal(size=J), rng.normal(size=(J, I)), rng.dirichlet(np.ones(I))
+    P, a, v, x = choice_probabilities(delta, mu), rng.normal(size=(J, I)), rng.normal(size=(I, H)), rng.normal(size=(J, H))
+    B, dV, h = buyers(P, weights), rng.normal(size=(J, I)), 1e-6
+    up, down = choice_probabilities(delta, mu + h * dV), choice_probabilities(delta, mu - h * dV)
+    assert_allclose(log_probability_slopes(P, dV), (np.log(up) - np.log(down)) / (2 * h), rtol=1e-6, atol=1e-8)
+    by_taste = [(B * log_probability_slopes(P, np.outer(x[:, k], v[:, k]))).sum(1) for k in range(H)]
+    assert_allclose(taste_slopes(P, B, x, v), np.transpose(by_taste), rtol=1e-10, atol=1e-12)
+    by_product = [(B * log_probability_slopes(P, np.eye(J)[:, [k]] * a[k])).sum(1) for k in range(J)]
+    own, cross = own_and_cross_slopes(P, B, a)
+    assert_allclose(np.diag(own) - cross, np.transpose(by_product), rtol=1e-10, atol=1e-12)
+    assert_allclose(log_share_jacobian(P, B), np.diag(own_and_cross_slopes(P, B, np.ones((J, I)))[0]) - own_and_cross_slopes(P, B)[1], rtol=1e-12)

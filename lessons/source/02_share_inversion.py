@@ -665,7 +665,7 @@ print("clipped:      ", [f"{gap:.0e}" for gap in clipped[::2]], "(every second)"
 
 # %% [markdown]
 # Full steps diverge. Clipped steps walk to the neighbourhood where Newton is quick. The library's Newton does a little more: the limit doubles after a
-# success, and a step that increases the largest gap is taken back and tried at a quarter of the length.
+# success. A step that brings delta no closer is taken back and tried at a quarter of the length, and a market in which that happens too often is given up.
 #
 # A step of Newton costs more than one of the contraction: $J^2 I$ for the Jacobian and $J^3$ for the solve.
 
@@ -685,11 +685,12 @@ blpteach.show(blpteach.exp_contraction)
 # %%
 blpteach.show(blpteach.inversion.squarem)
 blpteach.show(blpteach.inversion.by_default)
+blpteach.show(blpteach.inversion.go_on)
 
 # %% [markdown]
 # `by_default` is what every estimate of this course runs: SQUAREM on the corrected map, then Newton for the markets that are left. `limits` caps SQUAREM's
 # iterations, by default at 100. `wild` marks markets with some $|\mu_{ij}|$ of 500 or more, whose exponentials are not to be trusted. `LONGEST_LEAP` is a
-# million. The last loop hangs Newton's residuals behind SQUAREM's, with zeros for the markets that had arrived.
+# million. After ten iterations SQUAREM goes on in the markets that are left alone, and `go_on` hangs what comes later behind the residuals of the others.
 #
 # All 94 markets at once, then by every method. Iterations are those of the slowest market.
 
