@@ -115,6 +115,11 @@ class Market:
     P: np.ndarray
     holdings: object
 
+    def __repr__(self):
+        J, I = self.P.shape
+        arrays = [name for name, value in vars(self).items() if isinstance(value, np.ndarray)]
+        return f"Market {self.market_id!r}: {J} products, {I} consumer types\n  {', '.join(arrays)}"
+
     @property
     def ownership(self):
         """H (J, J) (5.5): whose profits the setter of each price looks at."""

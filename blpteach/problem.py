@@ -210,7 +210,8 @@ class Problem:
         Parameters
         ----------
         sigma : array (K2, L), or (K2,) for a diagonal
-            Starting values. Zeros are fixed at zero. Lower-triangular where L = K2.
+            Starting values. Zeros are fixed at zero. Lower-triangular where L = K2. A Series or DataFrame is taken
+            by its labels.
         pi : array (K2, D), optional
             Starting values; zeros are fixed at zero.
         beta : dict, optional

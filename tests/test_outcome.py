@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from blpteach import (InputError, Problem, Truth, choice_probabilities, equilibrium_prices, load_cereal, margins,
                       ownership_matrix, price_coefficients, share_jacobian, simulate, taste_deviations)
-from blpteach.examples import cereal
+from blpteach.examples import cereal, simulated
 from blpteach.outcome import Outcome
 from blpteach.simulation import FORMULAS
 
@@ -747,3 +747,9 @@ def test_what_was_dropped_needs_no_cost(here):
     assert_allclose(here.counterfactual(costs=costs, drop=drop).prices, here.counterfactual(costs=0.9 * here.costs(), drop=drop).prices)
     with pytest.raises(InputError, match="costs has missing"):
         here.counterfactual(costs=costs)
+
+
+def test_a_market_is_told_in_two_lines():
+    problem, start = simulated()
+    text = repr(problem.evaluate(start["sigma"], start["pi"]).market(problem.market_labels[0]))
+    assert len(text.splitlines()) == 2 and "consumer types" in text and "delta" in text and "[" not in text
