@@ -47,6 +47,7 @@ from .inversion import (contraction_rate, delta_jacobian, exp_contraction, inver
 from .course.lecture import lecture_style
 from .course.notation import glossary, notation
 from .course.notebooks import finished, stored_output
+from .course.predictions import predict, predicted
 from .outcome import Counterfactual
 from .outer_loop import gauss_newton, solve_delta
 from .post_estimation import (consumer_surplus, diversion_ratios, elasticities,

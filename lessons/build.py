@@ -32,6 +32,7 @@ INTERACTIVE = "(interactive: run this cell in JupyterLab)"
 LARGEST = 1_500_000  # bytes of a notebook, beyond which GitHub shows it slowly or not at all
 CELL_TIMEOUT = 300  # seconds
 KEPT = ("tags", "minutes", "ask")  # of a cell's metadata
+WORDS, CODE_CELLS = 120, 2  # a minute
 CONTENTS = ("<!-- contents: made by lessons/build.py -->", "<!-- end of contents -->")
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
@@ -124,20 +125,41 @@ def with_contents():
 
 
 def contents_table():
-    """A row for each lesson: link, question, minutes to read, minutes in a lecture, exercises."""
-    rows = ["| lesson | the question | minutes alone | in a lecture | exercises |",
-            "|---|---|---|---|---|"]
+    """A row for each lesson: link, question, minutes of its parts, minutes in a lecture."""
+    rows = ["| lesson | the question | core, minutes | in a lecture | exercises | further |",
+            "|---|---|---|---|---|---|"]
     exercise = re.compile(r"^### Exercise [\d.]+ · (\d+) minutes", flags=re.MULTILINE)
     for source in find_sources():
         cells = read_source(source).cells
         title = cells[0].source.splitlines()[0].removeprefix("# ")
         number, question = title.split(". ", 1)
-        alone = re.search(r"(\d+) minutes", cells[0].source).group(1)
+        core, further = (minutes(part) for part in parts(cells))
         lecture = sum(cell.metadata.get("minutes", 0) for cell in cells)
         tasks = exercise.findall("\n".join(cell.source for cell in cells))
-        rows.append(f"| [{number}]({source.stem}.ipynb) | {question} | {alone} | {lecture or ''} | "
-                    f"{len(tasks)}, {sum(map(int, tasks))} minutes |")
+        rows.append(f"| [{number}]({source.stem}.ipynb) | {question} | {core} | {lecture or ''} | "
+                    f"{len(tasks)}, {sum(map(int, tasks))} minutes | {further or ''} |")
     return "\n".join(rows)
+
+
+def parts(cells):
+    """The cells of a lesson's core and those of *Further*; exercises have minutes of their own."""
+    found, part = {"core": [], "further": []}, "core"
+    for cell in cells:
+        heading = re.match(r"## (.+)", cell.source) if cell.cell_type == "markdown" else None
+        if heading:
+            part = {"further": "further", "exercises": "exercises", "further reading": "reading"}.get(
+                heading[1].strip().lower(), "core")
+        found.setdefault(part, []).append(cell)
+    return found["core"], found["further"]
+
+
+def minutes(cells):
+    """How long cells take, to the next five minutes: the rule is in README.md."""
+    prose = " ".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    predictions = sum("blpteach.predict(" in source for source in code)
+    exact = len(prose.split()) / WORDS + len(code) / CODE_CELLS + predictions
+    return int(-(-exact // 5) * 5)
 
 
 def navigation(source):

@@ -77,6 +77,7 @@ def test_the_student_has_no_solutions(name):
     repeated = [line for line in lines if line in given]
     assert len(repeated) <= 0.1 * len(lines), repeated
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code(student))
+    assert not [cell for cell in code(student) if any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(text(cell))))]
     assert not [cell for cell in student["cells"] if {"note", "catch-up", "style"} & set(cell["metadata"].get("tags", []))]
 
 

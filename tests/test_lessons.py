@@ -17,7 +17,8 @@ NOTEBOOKS = sorted(LESSONS.glob("[0-9][0-9]_*.ipynb"))
 LONGEST_CELL, MEDIAN_CELL = 12, 4  # lines
 MACHINE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|tmp|Users|usr|opt|var|mnt)/|\b[A-Z]:\\Users")
 HEADINGS = ("the question", "what you will be able to do", "build it", "check it", "play", "exercises",
-            "in practice", "further reading")
+            "further", "in practice", "further reading")
+LONGEST_CORE, MOST_PREDICTIONS = 60, 8
 
 
 def load_build():
@@ -122,8 +123,33 @@ def test_nothing_of_the_building_machine_is_kept(path):
 
 @each_notebook
 def test_lesson_has_its_headings_in_order(path):
-    found = [heading for line in headings(path, 2) for heading in HEADINGS if line.startswith(heading)]
+    found = [heading for line in headings(path, 2) for heading in HEADINGS
+             if line == heading or line.startswith(heading) and heading != "further"]
     assert found == list(HEADINGS)
+
+
+@each_notebook
+def test_the_core_takes_an_hour_at_most_and_the_first_cell_says_how_long(path):
+    cells = read(path).cells
+    core = build.minutes(build.parts(cells)[0])
+    assert core <= LONGEST_CORE
+    assert int(re.search(r"(\d+)\s+minutes", cells[0].source).group(1)) == core
+
+
+@each_notebook
+def test_predictions_are_made_and_answered_in_order(path):
+    """`predict` in a cell of its own, with dots; `predicted` of the same number in one of the next cells, and no other."""
+    calls = [re.findall(r'blpteach\.(predict|predicted)\("(\d+\.\d+)"', cell.source) for cell in code_cells(path)]
+    made = [(name, number) for cell in calls for name, number in cell]
+    numbers = [number for name, number in made if name == "predict"]
+    assert 1 <= len(numbers) <= MOST_PREDICTIONS
+    assert numbers == [f"{int(path.name[:2])}.{k}" for k in range(1, len(numbers) + 1)]
+    assert made == [(name, number) for number in numbers for name in ("predict", "predicted")]
+    for cell in code_cells(path):
+        if "blpteach.predict(" in cell.source:
+            assert "..." in cell.source and len(ast.parse(cell.source).body) == 1
+        if "blpteach.predicted(" in cell.source:
+            assert "No guess" not in str(cell.outputs) and "You made no guess" in str(cell.outputs)
 
 
 def test_contents_and_notation_are_up_to_date():

@@ -6,6 +6,8 @@ the others make of them:
 - tag `solution`: solves an exercise; in the solutions edition only;
 - tag `build`: defines functions that the lesson builds; blank in the lecture edition;
 - tag `parameters`: the settings of a section;
+- assertions guard the text; the student's and the lecture edition are without, since they tell
+  what comes out;
 - metadata `minutes` and `ask`, at the head of a section: how long it takes in a lecture,
   and a question for the room.
 """
@@ -36,19 +38,20 @@ def make_edition(notebook, edition, lesson):
     Returns
     -------
     dict
-        A new notebook. Those for the student and the lecture have no outputs:
-        what comes out is to be predicted first.
+        A new notebook. Those for the student and the lecture have no outputs and no
+        assertions: what comes out is to be predicted first.
     """
     notebook = copy.deepcopy(notebook)
     if edition == "solutions":
         return notebook
-    cells = [without_output(cell) for cell in notebook["cells"] if "solution" not in tags(cell)]
+    cells = [silent(cell) for cell in notebook["cells"] if "solution" not in tags(cell)]
+    cells = [cell for cell in cells if text(cell)]
     notebook["cells"] = cells if edition == "student" else for_lecture(cells, lesson)
     return notebook
 
 
 def for_lecture(cells, lesson):
-    """Blank what is built, add catch-up cells and collapsed notes, leave assertions out.
+    """Blank what is built, add catch-up cells and collapsed notes.
 
     Parameters
     ----------
@@ -71,9 +74,6 @@ def for_lecture(cells, lesson):
             finished = catch_up(text(cell), lesson)
             made += [{**cell, "source": blank(text(cell))},
                      new_cell(cell, "catch-up", "code", finished, HIDDEN)]
-        elif cell["cell_type"] == "code":
-            source = without_assertions(text(cell))
-            made += [{**cell, "source": source}] if source else []
         else:
             made.append(cell)
     first_code = next((k for k, cell in enumerate(made) if cell["cell_type"] == "code"), len(made))
@@ -157,7 +157,7 @@ def section_note(cell):
 
 
 def without_assertions(source):
-    """Remove the assertions of a cell: a lecturer changes the numbers that they guard.
+    """Remove the assertions of a cell: they tell what comes out, and a lecturer changes it.
 
     Parameters
     ----------
@@ -198,9 +198,12 @@ def new_cell(beside, kind, cell_type, source, metadata=None):
     return {**cell, "outputs": [], "execution_count": None} if cell_type == "code" else cell
 
 
-def without_output(cell):
-    """The cell as if never run."""
-    return {**cell, "outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell
+def silent(cell):
+    """The cell as if never run, and without assertions."""
+    if cell["cell_type"] != "code":
+        return cell
+    source = without_assertions(text(cell))
+    return {**cell, "source": source, "outputs": [], "execution_count": None}
 
 
 def text(cell):

@@ -20,18 +20,21 @@ class Reply:
         Paragraphs; `code` between backticks.
     code : str, optional
         A listing below them.
+    what : str
+        What has the number.
     """
     kind: str
     exercise: str
     lines: tuple
     code: str = ""
+    what: str = "Exercise"
 
     def __bool__(self):
         return self.kind == "right"
 
     def __str__(self):
         listing = ["\n" + self.code] if self.code else []
-        return "\n".join([f"{KINDS[self.kind][1]} Exercise {self.exercise}. {self.lines[0]}",
+        return "\n".join([f"{KINDS[self.kind][1]} {self.what} {self.exercise}. {self.lines[0]}",
                           *self.lines[1:], *listing])
 
     __repr__ = __str__
@@ -43,7 +46,7 @@ class Reply:
         code = html.escape(self.code)
         listing = f"<pre style='margin:6px 0 0 0'>{code}</pre>" if code else ""
         box = f"border-left:5px solid {colour};padding:6px 12px;margin:4px 0;max-width:60em"
-        title = f"{sign} Exercise {self.exercise}."
+        title = f"{sign} {self.what} {self.exercise}."
         return (f"<div style='{box}'>"
                 f"<span style='color:{colour};font-weight:bold'>{title}</span> "
                 f"{first}{paragraphs}{listing}</div>")
