@@ -1,7 +1,8 @@
 """Step 3. GMM: mean tastes from moment conditions, with endogenous prices.
 
-Given delta, `delta = X1 beta + xi` is a linear model in which price is correlated with xi. Instruments Z are not:
-E[z_jt xi_jt] = 0. Arrays here are flat: N = all products of all markets, K1 regressors, M instruments, P nonlinear parameters.
+Given delta, `delta = X1 beta + xi` is a linear model in which price is correlated with xi.
+Instruments Z are not: E[z_jt xi_jt] = 0. Arrays here are flat: N = all products of all markets,
+K1 regressors, M instruments, P nonlinear parameters.
 """
 import numpy as np
 
@@ -10,10 +11,12 @@ from .errors import InputError, listing
 KINDS = ("robust", "clustered", "unadjusted")
 
 
-# Moments and the linear estimator ------------------------------------------------------------------------------------------
+# Moments and the linear estimator -----------------------------------------------------------------
 
 def moments(Z, xi):
-    """Average of instrument times unobservable (3.1): `g = Z'xi / N`, zero in expectation when the instruments are valid.
+    """Average of instrument times unobservable (3.1): `g = Z'xi / N`.
+
+    It is zero in expectation when the instruments are valid.
 
     Parameters
     ----------
@@ -89,10 +92,11 @@ def iv_gmm(y, X, Z, W):
 
 
 def concentrate(X1, Z, W):
-    """Two matrices that leave theta2 as the only unknown (3.4): `beta = beta_map @ delta`, `q = |moment_map @ delta|^2`.
+    """Two matrices that leave theta2 as the only unknown (3.4).
 
-    With `W = L L'` and `A = L'Z' / sqrt(N)`, `q = |A (delta - X1 beta)|^2`. Minimising over beta projects `A delta` off the
-    columns of `A X1`. Neither matrix depends on theta2.
+    They give `beta = beta_map @ delta` and `q = |moment_map @ delta|^2`. With `W = L L'` and
+    `A = L'Z' / sqrt(N)`, `q = |A (delta - X1 beta)|^2`. Minimising over beta projects `A delta` off
+    the columns of `A X1`. Neither matrix depends on theta2.
 
     Parameters
     ----------
@@ -117,10 +121,12 @@ def concentrate(X1, Z, W):
     return np.linalg.solve(R, Q.T @ A), A - Q @ (Q.T @ A)
 
 
-# Weighting matrices --------------------------------------------------------------------------------------------------------
+# Weighting matrices -------------------------------------------------------------------------------
 
 def weighting_2sls(Z):
-    """First-step weights (3.5): `W = (Z'Z / N)^-1`, with which q does not depend on the units of the instruments.
+    """First-step weights (3.5): `W = (Z'Z / N)^-1`.
+
+    With these q does not depend on the units of the instruments.
 
     Parameters
     ----------
@@ -166,7 +172,9 @@ def weighting_matrix(S):
 
 
 def moment_covariance(Z, xi, kind=None, clusters=None, center=True):
-    """Covariance of the moment contributions `g_n = z_n xi_n` (3.7): `S = sum_n (g_n - g)(g_n - g)' / N`.
+    """Covariance of the moment contributions `g_n = z_n xi_n` (3.7).
+
+    `S = sum_n (g_n - g)(g_n - g)' / N`, with g their mean.
 
     Parameters
     ----------
@@ -179,8 +187,9 @@ def moment_covariance(Z, xi, kind=None, clusters=None, center=True):
     clusters : array (N,), optional
         Cluster of each product.
     center : bool
-        Whether the mean g is subtracted (before summing within clusters). With more instruments than parameters g is not
-        zero at the estimate, and leaving it in overstates S. PyBLP centres by default too.
+        Whether the mean g is subtracted (before summing within clusters). With more instruments
+        than parameters g is not zero at the estimate, and leaving it in overstates S. PyBLP centres
+        by default too.
 
     Returns
     -------
@@ -196,7 +205,8 @@ def moment_covariance(Z, xi, kind=None, clusters=None, center=True):
     Examples
     --------
     >>> Z, xi = np.ones((4, 1)), np.array([1.0, 1.0, -1.0, -1.0])
-    >>> moment_covariance(Z, xi), moment_covariance(Z, xi, "clustered", clusters=np.array([0, 0, 1, 1]))
+    >>> pairs = np.array([0, 0, 1, 1])
+    >>> moment_covariance(Z, xi), moment_covariance(Z, xi, "clustered", clusters=pairs)
     (array([[1.]]), array([[2.]]))
     """
     kind = kind_of_covariance(kind, clusters, len(Z))
@@ -206,13 +216,31 @@ def moment_covariance(Z, xi, kind=None, clusters=None, center=True):
 
 
 def contribution_covariance(contributions, kind=None, clusters=None, center=True):
-    """Covariance (M, M) of moment contributions (N, M) of any number of equations (3.7); arguments as in `moment_covariance`.
+    """Covariance of the moment contributions of any number of equations (3.7).
 
-    There is no `"unadjusted"`: contributions don't tell the unobservables from the instruments.
+    Parameters
+    ----------
+    contributions : array (N, M)
+        In row n instruments times unobservables of product n, those of all equations side by side.
+    kind : str, optional
+        `"robust"` or `"clustered"`. There is no `"unadjusted"`: contributions don't tell the
+        unobservables from the instruments.
+    clusters, center
+        As in `moment_covariance`.
+
+    Returns
+    -------
+    S : array (M, M)
+
+    Raises
+    ------
+    InputError
+        As in `moment_covariance`.
 
     Examples
     --------
-    >>> contribution_covariance(np.array([[1.0], [1.0], [-1.0], [-1.0]]), "clustered", np.array([0, 0, 1, 1]))
+    >>> g = np.array([[1.0], [1.0], [-1.0], [-1.0]])
+    >>> contribution_covariance(g, "clustered", clusters=np.array([0, 0, 1, 1]))
     array([[2.]])
     """
     N = len(contributions)
@@ -256,7 +284,7 @@ def sum_within(values, groups):
     return sums
 
 
-# Standard errors -----------------------------------------------------------------------------------------------------------
+# Standard errors ----------------------------------------------------------------------------------
 
 def moment_jacobian(Z, X1, xi_jacobian):
     """How the moments move with all parameters (3.8): `G = Z'[d xi / d theta2, -X1] / N`.
@@ -274,16 +302,18 @@ def moment_jacobian(Z, X1, xi_jacobian):
 
     Examples
     --------
-    >>> moment_jacobian(np.array([[1.0], [1.0]]), np.array([[2.0], [4.0]]), np.array([[1.0], [3.0]]))
+    >>> Z, X1 = np.array([[1.0], [1.0]]), np.array([[2.0], [4.0]])
+    >>> moment_jacobian(Z, X1, xi_jacobian=np.array([[1.0], [3.0]]))
     array([[ 2., -3.]])
     """
     return Z.T @ np.hstack([xi_jacobian, -X1]) / len(Z)
 
 
 def sandwich(G, W, S, N):
-    """Joint covariance of the estimates of (theta2, beta) (3.9): `(G'WG)^-1 G'W S W G (G'WG)^-1 / N`.
+    """Joint covariance of estimates of (theta2, beta) (3.9): `(G'WG)^-1 G'W S W G (G'WG)^-1 / N`.
 
-    Columns for theta2 belong in G even if only beta is of interest: beta was estimated together with theta2, not given it.
+    Columns for theta2 belong in G even if only beta is of interest: beta was estimated together
+    with theta2, not given it.
 
     Parameters
     ----------
@@ -314,16 +344,19 @@ def sandwich(G, W, S, N):
     return influence @ S @ influence.T / N
 
 
-# Fixed effects -------------------------------------------------------------------------------------------------------------
+# Fixed effects ------------------------------------------------------------------------------------
 
 def absorb_effects(values, effects):
-    """Residuals of each column after fixed effects (3.10); by Frisch, Waugh and Lovell beta is the same as with dummies.
+    """Residuals of each column after fixed effects (3.10).
+
+    By Frisch, Waugh and Lovell beta is the same as with dummies.
 
     Parameters
     ----------
     values : array (N, K)
     effects : array (N, E)
-        A column of group codes for each set of effects. One set is demeaned here; for more, pyhdfe alternates projections.
+        A column of group codes for each set of effects. One set is demeaned here; for more, pyhdfe
+        alternates projections.
 
     Returns
     -------
@@ -339,5 +372,5 @@ def absorb_effects(values, effects):
     if effects.shape[1] == 1:
         codes = np.unique(effects[:, 0], return_inverse=True)[1]
         return values - (sum_within(values, codes) / np.bincount(codes)[:, None])[codes]
-    import pyhdfe                                               # only here: most models absorb one set
+    import pyhdfe                                               # here: most models absorb one set
     return pyhdfe.create(effects, drop_singletons=False).residualize(values)

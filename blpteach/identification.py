@@ -95,9 +95,9 @@ def delta_slopes(estimates):
     if not estimates.inverted:
         raise InputError(f"Shares were not inverted in market(s) {estimates.failed_labels()}, "
                          "so delta has no derivatives there. Take parameters nearer to zero.")
-    solved = estimates.solved
-    jacobian = solved.jacobian if estimates.problem.cost_model is None else solved.mean_utilities.jacobian
-    return jacobian[:, :len(estimates.free.rows)]
+    alone = estimates.problem.cost_model is None
+    demand = estimates.solved if alone else estimates.solved.mean_utilities
+    return demand.jacobian[:, :len(estimates.free.rows)]
 
 
 def absorbed_degrees(effects):
@@ -228,7 +228,8 @@ def profile(estimates, parameter, values):
     >>> found.columns[:4].tolist()
     ['value', 'objective', 'converged', 'beta[1]']
     """
-    problem, k, values = estimates.problem, held_parameter(estimates, parameter), finite_values(values)
+    problem, k = estimates.problem, held_parameter(estimates, parameter)
+    values = finite_values(values)
     beta_map, moment_map = estimates.equations.concentrate(estimates.W)
     objective = Objective(problem.solver(estimates.free), moment_map)
     solved, rows = {estimates.theta2[k]: estimates.theta2}, {}
@@ -237,7 +238,8 @@ def profile(estimates, parameter, values):
         here = objective.at(theta2)
         if here.usable:
             solved[values[number]] = theta2
-        rows[number] = profile_row(estimates, values[number], here, objective.holding(held(theta2, k), theta2), beta_map)
+        rest = objective.holding(held(theta2, k), theta2)
+        rows[number] = profile_row(estimates, values[number], here, rest, beta_map)
     return pd.DataFrame([rows[number] for number in range(len(values))]).drop(columns=parameter)
 
 
@@ -249,7 +251,8 @@ def held(theta2, k):
 def lowest_at(value, k, objective, solved, searches):
     """theta2 with parameter k at `value` and the others where the objective is lowest.
 
-    Of the two searches the second goes on where the first has not settled, as in `corners.search_within`.
+    Of the two searches the second goes on where the first has not settled, as in
+    `corners.search_within`.
     """
     near = solved[min(solved, key=lambda known: abs(known - value))]
     ahead = near + (value - near[k]) * valley_slope(objective.at(near).R, k)
@@ -266,7 +269,7 @@ def lowest_at(value, k, objective, solved, searches):
 
 
 def valley_slope(R, k):
-    """How theta2 (P,) moves with k along the valley's floor: the others by `-(R_o'R_o)^-1 R_o'R_k`."""
+    """How theta2 (P,) moves with k on the valley's floor: the others by `-(R_o'R_o)^-1 R_o'R_k`."""
     others = np.arange(R.shape[1]) != k
     slope = np.ones(len(others))
     slope[others] = -np.linalg.lstsq(R[:, others], R[:, k], rcond=None)[0]
@@ -470,8 +473,9 @@ def fixed_effects(estimates):
     slopes = np.hstack([delta_slopes(estimates), -X1[:, estimates.free.searched],
                         -X1[:, estimates.concentrated],
                         np.zeros((N, problem.K3))])             # (N, P + K1 + K3)
-    counted = estimates.counted                                 # what rests at a corner is fixed there
-    G = np.block([[estimates.G[:, counted], np.zeros((M, J))], [E.T @ slopes[:, counted] / N, -np.diag(n / N)]])
+    counted = estimates.counted                                 # what rests at a corner is fixed
+    G = np.block([[estimates.G[:, counted], np.zeros((M, J))],
+                  [E.T @ slopes[:, counted] / N, -np.diag(n / N)]])
     W, S = weights_and_moments(estimates, E)
     V = sandwich(G, W, S, N)[-J:, -J:]
     return pd.Series(d, labels, name="effect"), pd.DataFrame(V, labels, labels)
@@ -480,10 +484,11 @@ def fixed_effects(estimates):
 def weights_and_moments(estimates, E):
     """W and S with a moment for each column of E (N, J) added; their weights don't matter."""
     equations, errors, M = estimates.equations, estimates.errors, len(estimates.S)
-    unobservables = np.concatenate([estimates.xi] + ([] if estimates.omega is None else [estimates.omega]) + [estimates.xi])
+    xi, omega = estimates.xi, estimates.omega
+    unobservables = np.concatenate([xi, xi] if omega is None else [xi, omega, xi])
     wider = Equations(equations.regressors, [*equations.instruments, E])
     S = wider.moment_covariance(unobservables, errors, estimates.problem.clusters, center=True)
-    S[:M, :M] = estimates.S                                     # the same, unless estimates were asked for without centring
+    S[:M, :M] = estimates.S                                     # differs only without centring
     return block_diag(estimates.W, np.eye(E.shape[1])), S
 
 

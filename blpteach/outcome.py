@@ -31,18 +31,21 @@ class Outcome:
     prices, firm_ids : arrays (N,), optional
         By default those of the products table.
     costs : array (N,), optional
-        Marginal costs; by default those that the first-order conditions imply.
+        Marginal costs, in units of price; by default those that the first-order conditions imply,
+        computed when they are asked for.
     blocks : list of Block, optional
-        By default all products.
+        Stacked markets of the products that are left, whose `index` leads to the products table; by
+        default all products.
 
     Attributes
     ----------
     problem : Problem
     utility : UtilityOfPrice
+        Utilities as a function of prices.
     prices, shares : arrays (N,)
         Missing and zero for a product that was dropped.
     firm_ids : array (N,) or None
-        Who owns what.
+        Who owns what; None where products has no `firm_ids`.
     failed_markets : int array
         Numbers of the markets whose shares could not be inverted: for these Step 5 has no answer.
     """
@@ -240,6 +243,13 @@ class Outcome:
         Returns
         -------
         DataFrame (J, I), or without a market a dict of them
+            In utils per unit of price.
+
+        Raises
+        ------
+        InputError
+            Where utility does not depend on price; and for a market that does not exist, has no
+            products left, or whose shares were not inverted.
         """
         self._check_prices_matter("there are no price coefficients")
         if market is None:
@@ -259,6 +269,11 @@ class Outcome:
         Returns
         -------
         DataFrame (J, J), or without a market a dict of them
+
+        Raises
+        ------
+        InputError
+            As in `price_coefficients`.
         """
         self._check_prices_matter("there are no elasticities")
 
@@ -269,7 +284,22 @@ class Outcome:
         return self._matrices(one, market)
 
     def own_elasticities(self, market=None):
-        """Own-price elasticities, one for each product (N,) or (J,)."""
+        """Own-price elasticities (5.3), one for each product.
+
+        Parameters
+        ----------
+        market : market id, optional
+
+        Returns
+        -------
+        array (N,), or with a market (J,)
+            NaN for a product that was dropped.
+
+        Raises
+        ------
+        InputError
+            As in `price_coefficients`.
+        """
         self._check_prices_matter("there are no elasticities")
 
         def one(block):
@@ -318,9 +348,18 @@ class Outcome:
 
         The diagonal holds the fraction that goes to the outside good; rows sum to one.
 
+        Parameters
+        ----------
+        market : market id, optional
+
         Returns
         -------
         DataFrame (J, J), or without a market a dict of them
+
+        Raises
+        ------
+        InputError
+            As in `price_coefficients`.
         """
         self._check_prices_matter("nobody leaves when a price rises")
 
@@ -350,10 +389,24 @@ class Outcome:
         self._check_prices_matter("firms have no optimal price")
 
     def costs(self, market=None):
-        """Marginal costs (N,) or (J,), in units of price: at these nobody would set another price.
+        """Marginal costs, in units of price: at these nobody would set another price.
 
         Conduct is Bertrand-Nash unless the problem's `holdings` say otherwise. A counterfactual has
-        the costs it was solved with.
+        the costs it was solved with, those of dropped products too.
+
+        Parameters
+        ----------
+        market : market id, optional
+
+        Returns
+        -------
+        array (N,), or with a market (J,)
+
+        Raises
+        ------
+        InputError
+            Where products have no owner, or utility does not depend on price; and for a market that
+            does not exist, has no products left, or whose shares were not inverted.
         """
         self._check_pricing()
         if self._costs is not None and market is None:
@@ -361,7 +414,22 @@ class Outcome:
         return self._by_product(self._block_costs, market)
 
     def markups(self, market=None):
-        """Lerner indices `(p - c) / p` (N,) or (J,), with the costs of `costs`."""
+        """Lerner indices `(p - c) / p`, with the costs of `costs`.
+
+        Parameters
+        ----------
+        market : market id, optional
+
+        Returns
+        -------
+        array (N,), or with a market (J,)
+            NaN for a product that was dropped.
+
+        Raises
+        ------
+        InputError
+            As in `costs`.
+        """
         self._check_pricing()
 
         def one(block):
@@ -370,10 +438,23 @@ class Outcome:
         return self._by_product(one, market)
 
     def profits(self, market=None):
-        """Profits `(p - c) s` from each product (N,) or (J,): in units of price, per consumer.
+        """Profits `(p - c) s` from each product: in units of price, per consumer.
 
-        Times the market size they are dollars; fixed costs are not known. A product that was
-        dropped earns nothing.
+        Times the market size they are dollars; fixed costs are not known.
+
+        Parameters
+        ----------
+        market : market id, optional
+
+        Returns
+        -------
+        array (N,), or with a market (J,)
+            Zero for a product that was dropped.
+
+        Raises
+        ------
+        InputError
+            As in `costs`.
         """
         self._check_pricing()
 
@@ -518,7 +599,26 @@ class Counterfactual(Outcome):
 
 
 def solve_counterfactual(utility, start, firm_ids, costs, dropped):
-    """Equilibrium prices without the dropped products; an error names the markets without any."""
+    """Equilibrium prices without the dropped products.
+
+    Parameters
+    ----------
+    utility : UtilityOfPrice
+    start : array (N,)
+        Prices at which the zeta map begins.
+    firm_ids, costs : arrays (N,)
+    dropped : bool array (N,)
+        Products that are not in the market.
+
+    Returns
+    -------
+    Counterfactual
+
+    Raises
+    ------
+    InputError
+        Where no equilibrium is found: the message names the markets.
+    """
     problem = utility.problem
     blocks = blocks_without(problem, dropped)
     prices, iterations, residual, failed = np.full(problem.N, np.nan), 0, 0.0, []
@@ -554,7 +654,8 @@ def blocks_without(problem, dropped):
 
 def check_linear_in_price(problem, what):
     """Refuse utility that is curved in price: slopes at observed prices lead to no other ones."""
-    curved = [n for d in (problem.linear, problem.random) for n, c in zip(d.names, d.price_curved) if c]
+    curved = [name for design in (problem.linear, problem.random)
+              for name, bends in zip(design.names, design.price_curved) if bends]
     if curved:
         raise InputError(f"{what} where utility is linear in price; `{curved[0]}` is not.")
 

@@ -16,11 +16,11 @@ from .lognormal import NONE
 from .progress import Progress
 from .utility import buyers, choice_probabilities, taste_deviations
 
-BAD = 1e10                                                      # what a search is told where shares can't be inverted
-ENOUGH = 1e-8                                                   # an improvement of so much times (1 + q) counts as none
+BAD = 1e10                              # what a search is told where shares can't be inverted
+ENOUGH = 1e-8                           # an improvement of so much times (1 + q) counts as none
 
 
-# delta as a function of theta2 ---------------------------------------------------------------------------------------------
+# delta as a function of theta2 --------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class MeanUtilities:
@@ -47,7 +47,7 @@ class MeanUtilities:
     @property
     def usable(self):
         """Whether shares were inverted in all markets."""
-        return not len(self.failed)                             # failed holds numbers of markets, and 0 is one of them
+        return not len(self.failed)                             # market numbers, which may be 0
 
 
 def solve_delta(theta2, free, blocks, N, lognormal=NONE):
@@ -90,7 +90,7 @@ def solve_delta(theta2, free, blocks, N, lognormal=NONE):
     return MeanUtilities(delta, jacobian, np.array(failed, int))
 
 
-# The concentrated objective ------------------------------------------------------------------------------------------------
+# The concentrated objective -----------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Point:
@@ -182,11 +182,12 @@ class Objective:
                 self._last = Point(theta2, solved, self.moment_map @ solved.values,
                                    self.moment_map @ solved.jacobian)
             self.evaluations += 1
-            self.progress.report(self.evaluations, self._last.value, np.linalg.norm(self._last.gradient))
+            steepness = np.linalg.norm(self._last.gradient)
+            self.progress.report(self.evaluations, self._last.value, steepness)
         return self._last
 
     def holding(self, held, theta2):
-        """q as a function of the other parameters: those in `held` (P,) stay what they are in theta2."""
+        """q as a function of the others: parameters `held` (P,) stay what they are in theta2."""
         return Held(self, np.asarray(held, bool), np.array(theta2, float))
 
     # What the optimizers of SciPy ask for
@@ -212,7 +213,10 @@ class Objective:
 
 
 class Held(Objective):
-    """q as a function of some parameters while others are held; evaluations are the whole objective's."""
+    """q as a function of some parameters while others are held.
+
+    Evaluations are those of the whole objective.
+    """
 
     def __init__(self, whole, held, theta2):
         self.whole, self.held, self.theta2 = whole, held, theta2
@@ -234,7 +238,7 @@ class Held(Objective):
         return self.whole.evaluations
 
 
-# Searches ------------------------------------------------------------------------------------------------------------------
+# Searches -----------------------------------------------------------------------------------------
 
 def gauss_newton(objective, start, **options):
     """Gauss-Newton steps in a trust region (4.5): `step = -(R'R)^-1 R'r` where the region allows.
@@ -268,9 +272,10 @@ def gauss_newton(objective, start, **options):
 
 
 def gauss_newton_while_quick(objective, start, patience=5, most=40):
-    """Gauss-Newton as long as `patience` evaluations divide what one more step promises (4.7) by ten.
+    """Gauss-Newton while `patience` evaluations divide what one more step promises (4.7) by ten.
 
-    Where residuals are small it converges quadratically. Where they are not, it crawls, and `quasi_newton` does better.
+    Where residuals are small it converges quadratically. Where they are not, it crawls, and
+    `quasi_newton` does better.
 
     Parameters
     ----------
@@ -286,9 +291,9 @@ def gauss_newton_while_quick(objective, start, patience=5, most=40):
     """
     theta2, promised, before = start, np.inf, objective.evaluations
     while objective.evaluations - before < most:
-        theta2, message = gauss_newton(objective, theta2, max_nfev=patience + 1)         # the first is the last point
-        here, last = objective.at(theta2), promised
-        promised = here.promised
+        # One evaluation more, for the first is at the point where the last search ended.
+        theta2, message = gauss_newton(objective, theta2, max_nfev=patience + 1)
+        last, promised = promised, objective.at(theta2).promised
         if promised <= 1e-4 * ENOUGH or not promised <= last / 10:
             break
     return theta2, message
@@ -330,10 +335,10 @@ def quasi_newton(objective, start, rounds=5, **options):
     theta2 = np.array(start, float)
     for _ in range(rounds):
         begin, scale = theta2, curvature_units(objective.at(theta2).R)
-        gtol = np.sqrt(ENOUGH / 100 * (1 + objective.value(begin)))          # there q falls by about gtol^2
-        found = minimize(lambda z: objective.value(begin + scale @ z), np.zeros(len(begin)), method="BFGS",
+        gtol = np.sqrt(ENOUGH / 100 * (1 + objective.value(begin)))  # there q falls by about gtol^2
+        found = minimize(lambda z: objective.value(begin + scale @ z), np.zeros(len(begin)),
                          jac=lambda z: scale.T @ objective.gradient(begin + scale @ z),
-                         options={"gtol": gtol, "c2": 0.5, **options})
+                         method="BFGS", options={"gtol": gtol, "c2": 0.5, **options})
         theta2 = begin + scale @ found.x
         if found.nit == 0 or objective.at(theta2).settled or "maxiter" in options:
             break
@@ -341,7 +346,7 @@ def quasi_newton(objective, start, rounds=5, **options):
 
 
 def curvature_units(R):
-    """Units of theta2 (P, P) in which the Gauss-Newton curvature `2 R'R` is the identity, as far as it is not flat."""
+    """Units (P, P) of theta2 that make the curvature `2 R'R` the identity, where it is not flat."""
     size = np.linalg.norm(R, axis=0)
     size = np.maximum(size, 1e-6 * size.max(initial=0)) + (size.max(initial=0) == 0)
     _, d, Vt = np.linalg.svd(R / size, full_matrices=False)
@@ -349,9 +354,9 @@ def curvature_units(R):
 
 
 def minimize_by(method):
-    """A search by any `method` of `scipy.optimize.minimize`, with the same signature as `gauss_newton`.
+    """A search by any `method` of `scipy.optimize.minimize`.
 
-    Methods that take no gradient don't get one.
+    It has the signature of `gauss_newton`. Methods that take no gradient don't get one.
 
     Parameters
     ----------
@@ -370,7 +375,7 @@ def minimize_by(method):
     return search
 
 
-# Estimation ----------------------------------------------------------------------------------------------------------------
+# Estimation ---------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Start:
@@ -410,8 +415,8 @@ class Start:
 
 def stay(objective, start):
     """The search that does not move."""
-    here = objective.at(start)
-    return Start(start, start, np.zeros(len(start), bool), 0, here.value, here.settled, 1, "evaluated, not searched")
+    here, held = objective.at(start), np.zeros(len(start), bool)
+    return Start(start, start, held, 0, here.value, here.settled, 1, "evaluated, not searched")
 
 
 @dataclass(frozen=True)
@@ -438,11 +443,13 @@ class Fit:
     held: np.ndarray
 
 
-def gmm_steps(equations, solve, starts, search, steps=1, covariance=None, initial_update=False, progress=None):
-    """One-step or two-step GMM (4.6): search with `W = (Z'Z/N)^-1`, then again with `W = S^-1` at what was found.
+def gmm_steps(equations, solve, starts, search, steps=1, covariance=None, initial_update=False,
+              progress=None):
+    """One-step or two-step GMM (4.6).
 
-    All starting values compete in the first step. The second searches from each distinct minimum of
-    the first, so that they compete under the same weights.
+    Search with `W = (Z'Z/N)^-1`, then again with `W = S^-1` at what was found. All starting values
+    compete in the first step. The second searches from each distinct minimum of the first, so that
+    they compete under the same weights.
 
     Parameters
     ----------
@@ -483,9 +490,10 @@ def gmm_steps(equations, solve, starts, search, steps=1, covariance=None, initia
         ends += found
         best = distinct(found)
         point = objective.at(best[0].found)
-        if step == steps or not point.usable:                   # nothing to weight where shares can't be inverted
+        if step == steps or not point.usable:                   # without xi there is no S
             break
-        W, starts = efficient_weights(equations, W, point.solved, covariance), [end.found for end in best]
+        W = efficient_weights(equations, W, point.solved, covariance)
+        starts = [end.found for end in best]
         beta_map, moment_map = equations.concentrate(W)
     progress.finish()
     return Fit(point, best[0].linear, W, ends, best[0].held)
@@ -494,18 +502,21 @@ def gmm_steps(equations, solve, starts, search, steps=1, covariance=None, initia
 def efficient_weights(equations, W, solved, covariance):
     """S^-1 (3.6) at what was solved, the linear parameters estimated with W."""
     if not solved.usable:
-        raise InputError("Step 3: efficient weights need unobservables, and at the starting values shares can't be "
-                         "inverted. Take sigma and pi nearer to zero, or leave initial_update out.")
+        raise InputError("Step 3: efficient weights need unobservables, and at the starting values "
+                         "shares can't be inverted. Take sigma and pi nearer to zero, or leave "
+                         "initial_update out.")
     return weighting_matrix(covariance(equations.unobservables(solved.values, W)))
 
 
 def distinct(ends, close=1e-3):
     """Ends that differ, the lowest first; where none has a value, the first.
 
-    Two ends are the same where the objective and all parameters agree, up to the sign of a parameter
-    that is zero in the middle of its distribution: of a sigma, whose nodes lie on both sides.
+    Two ends are the same where the objective and all parameters agree, up to the sign of a
+    parameter that is zero in the middle of its distribution: of a sigma, whose nodes lie on both
+    sides.
     """
-    usable = sorted((end for end in ends if np.isfinite(end.objective)), key=lambda end: end.objective)
+    usable = sorted((end for end in ends if np.isfinite(end.objective)),
+                    key=lambda end: end.objective)
     kept = []
     for end in usable or ends[:1]:
         if not any(same_end(end, other, close) for other in kept):
@@ -514,7 +525,10 @@ def distinct(ends, close=1e-3):
 
 
 def same_end(one, other, close=1e-3):
-    """Whether two searches ended at the same point, up to signs that leave the objective and linear parameters."""
+    """Whether two searches ended at the same point.
+
+    Signs are of no account where the objective and the linear parameters are the same.
+    """
     def agree(a, b):
         return np.allclose(a, b, rtol=close, atol=close * max(abs(b).max(initial=0), 1e-12) / 10)
     return bool(abs(one.objective - other.objective) <= 1e-6 * (1 + abs(other.objective))

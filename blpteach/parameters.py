@@ -14,7 +14,8 @@ class Parameters:
     Gamma : array (K2, L + D)
         `[sigma, pi]` side by side.
     beta : array (K1,)
-        Linear parameters that are searched, at their places; zeros for those that are concentrated out.
+        Linear parameters that are searched, at their places; zeros for those that are concentrated
+        out.
     """
     Gamma: np.ndarray
     beta: np.ndarray
@@ -22,9 +23,10 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Free:
-    """Which elements of `Gamma = [sigma, pi]` and of beta are searched; the others stay what they are, usually zero.
+    """Which elements of `Gamma = [sigma, pi]` and of beta are searched.
 
-    theta2 (P,) holds the H free elements of Gamma, sigma by rows and then pi by rows, and the Q searched elements of beta.
+    The others stay what they are, usually zero. theta2 (P,) holds the H free elements of Gamma,
+    sigma by rows and then pi by rows, and the Q searched elements of beta.
 
     Attributes
     ----------
@@ -37,13 +39,15 @@ class Free:
     beta : array (K1,)
         Starting values of the searched linear parameters, zeros elsewhere.
     searched : int array (Q,)
-        Columns of X1 whose coefficients can't be concentrated out: with a supply side those that move with price.
+        Columns of X1 whose coefficients can't be concentrated out: with a supply side those that
+        move with price.
     names : list of P strings
         Such as `sigma[prices, nodes1]`, `pi[prices, income]`, `beta[prices]`.
     unit : array (P,)
         By how much a parameter must change to change utilities by about one.
     even : bool array (P,)
-        Elements of sigma whose nodes lie symmetrically about zero, so that delta is an even function of their column.
+        Elements of sigma whose nodes lie symmetrically about zero, so that delta is an even
+        function of their column.
     on_price : bool array (P,)
         Whether a parameter multiplies price.
     lower, upper : arrays (P,)
@@ -64,7 +68,8 @@ class Free:
 
     def __post_init__(self):
         P = len(self.rows) + len(self.searched)
-        defaults = {"unit": 1.0, "even": False, "on_price": False, "lower": -np.inf, "upper": np.inf}
+        defaults = {"unit": 1.0, "even": False, "on_price": False,
+                    "lower": -np.inf, "upper": np.inf}
         for name, value in defaults.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.full(P, value))

@@ -1,6 +1,7 @@
-"""From tables to arrays: `Problem` checks the data, evaluates formulas, absorbs fixed effects and stacks markets.
+"""From tables to arrays.
 
-Everything that is estimated lives in the step modules; here is what they are given.
+`Problem` checks the data, evaluates formulas, absorbs fixed effects and stacks markets. Everything
+that is estimated lives in the step modules; here is what they are given.
 """
 from copy import copy
 from dataclasses import replace
@@ -20,14 +21,16 @@ from .estimates import Estimates
 from .tables.formula import design, mentions
 from .gmm import KINDS, absorb_effects
 from .lognormal import Lognormal
-from .outer_loop import gauss_newton, gauss_newton_while_quick, gmm_steps, minimize_by, quasi_newton, solve_delta, stay
+from .outer_loop import (gauss_newton, gauss_newton_while_quick, gmm_steps, minimize_by,
+                         quasi_newton, solve_delta, stay)
 from .parameters import Free
 from .post_estimation import ownership_matrix
 from .progress import Progress
 from .supply import CostModel, Pricing, solve_demand_and_supply
 
 SEARCHES = {"gauss-newton": gauss_newton, "quasi-newton": quasi_newton}
-MINIMIZERS = ("bfgs", "l-bfgs-b", "nelder-mead", "powell", "cg", "newton-cg", "tnc", "cobyla", "cobyqa", "slsqp", "trust-constr")
+MINIMIZERS = ("bfgs", "l-bfgs-b", "nelder-mead", "powell", "cg", "newton-cg", "tnc", "cobyla",
+              "cobyqa", "slsqp", "trust-constr")
 
 
 class Problem:
@@ -36,54 +39,75 @@ class Problem:
     Parameters
     ----------
     products : DataFrame
-        A row for each product and market: `market_ids`, `shares` (fractions of the market size), `prices`, what the formulas
-        name, and instruments; `firm_ids` for a supply side, for `holdings` by pairs, and for the margins and mergers of Step 5.
-        With `product_ids` no product may stand in a market twice; without, no row may be a copy of another.
+        A row for each product and market: `market_ids`, `shares` (fractions of the market size),
+        `prices`, what the formulas name, and instruments; `firm_ids` for a supply side, for
+        `holdings` by pairs, and for the margins and mergers of Step 5. With `product_ids` no
+        product may stand in a market twice; without, no row may be a copy of another.
     agents : DataFrame, optional
-        A row for each consumer type and market: `market_ids`, `weights`, `nodes0`, `nodes1`, ..., demographics. Weights are
-        fractions of the market's population and sum to one. Other sums, as of importance-sampling weights, draw a warning;
-        weights that count people, such as one for every type, are refused.
+        A row for each consumer type and market: `market_ids`, `weights`, `nodes0`, `nodes1`, ...,
+        demographics. Weights are fractions of the market's population and sum to one. Other sums,
+        as of importance-sampling weights, draw a warning; weights that count people, such as one
+        for every type, are refused.
     linear : str
         Formula of the characteristics with mean tastes, X1.
     random : str, optional
-        Formula of the characteristics with random coefficients, X2. Without it the model is the logit.
+        Formula of the characteristics with random coefficients, X2. Without it the model is the
+        logit.
     demographics : str, optional
         Formula, on agents, of the observed tastes. Start with `0 +`.
     absorb : str or list of str, optional
-        Columns of fixed effects, absorbed from X1 and the demand instruments. X3 and the supply instruments stay as they are.
+        Columns of fixed effects, absorbed from X1 and the demand instruments. X3 and the supply
+        instruments stay as they are.
     instruments : list of str, optional
-        Columns excluded from X1; by default all `demand_instruments*`. Columns of X1 without price are added.
+        Columns excluded from X1; by default all `demand_instruments*`. Columns of X1 without price
+        are added.
     integration : rule, optional
-        `gauss_hermite(5)`, `halton(200, seed=0)`, ...: nodes instead of those in agents. Without demographics agents are not used
-        at all. With demographics a draw rule gives each row of agents a draw of its own, and the rule's size is of no account.
+        `gauss_hermite(5)`, `halton(200, seed=0)`, ...: nodes instead of those in agents. Without
+        demographics agents are not used at all. With demographics a draw rule gives each row of
+        agents a draw of its own, and the rule's size is of no account.
     supply : str, optional
-        Formula of the characteristics of marginal costs, X3. Demand and supply are then estimated together; prices are
-        Bertrand-Nash unless `holdings` says otherwise.
+        Formula of the characteristics of marginal costs, X3. Demand and supply are then estimated
+        together; prices are Bertrand-Nash unless `holdings` says otherwise.
     log_costs : bool
         Whether log marginal costs, instead of marginal costs, are linear in X3.
     cost_bounds : (float or None, float or None), optional
-        Marginal costs outside are set to the bound, and the estimates say how many were. Without bounds, parameters at which a cost has
-        no logarithm are not acceptable.
+        Marginal costs outside are set to the bound, and the estimates say how many were. Without
+        bounds, parameters at which a cost has no logarithm are not acceptable.
     supply_instruments : list of str, optional
         Columns excluded from X3; by default all `supply_instruments*`. The columns of X3 are added.
     coefficients : dict, optional
-        Distributions of random coefficients other than normal, by column of `random`: `{"prices": "-lognormal"}` makes the
-        coefficient of prices `-exp(...)`, never positive; `"lognormal"` makes one that is never negative. Its location is the
-        coefficient of a constant among the demographics (`demographics="1 + ..."`), and zero without one. Leave the column out of
-        `linear`: there it would add its beta to the lognormal, and the sum may have either sign.
+        Distributions of random coefficients other than normal, by column of `random`:
+        `{"prices": "-lognormal"}` makes the coefficient of prices `-exp(...)`, never positive;
+        `"lognormal"` makes one that is never negative. Its location is the coefficient of a
+        constant among the demographics (`demographics="1 + ..."`), and zero without one. Leave the
+        column out of `linear`: there it would add its beta to the lognormal, and the sum may have
+        either sign.
     holdings : float or dict, optional
-        Weight that a firm puts on other firms' profits, as in `ownership_matrix`: 0, the default, is Bertrand-Nash, 1 joint monopoly;
-        `{(1, 2): 0.3}` for single pairs. It counts in estimation with supply and in Step 5.
+        Weight that a firm puts on other firms' profits, as in `ownership_matrix`: 0, the default,
+        is Bertrand-Nash, 1 joint monopoly; `{(1, 2): 0.3}` for single pairs. It counts in
+        estimation with supply and in Step 5.
     clusters : str, optional
         Column of cluster ids; then weights and standard errors are clustered unless said otherwise.
 
     Attributes
     ----------
     N, T, K1, K2, K3, L, D, M : int
-        Products in all markets, markets, linear, random and cost characteristics, node columns, demographics, moments of demand.
+        Products in all markets, markets, linear, random and cost characteristics, node columns,
+        demographics, moments of demand.
+    products : DataFrame (N rows)
+        A copy of the table.
+    shares, prices : arrays (N,)
+    markets : int array (N,)
+        Number of each product's market among the T of `market_labels`.
     X1, X2, Z : arrays (N, K1), (N, K2), (N, M)
         X1 and Z after absorption. The names are `X1_names`, `X2_names`, `Z_names`, `node_names`,
         `demographic_names`.
+    tastes, weights : arrays (A, L + D), (A,)
+        Nodes and demographics of the A consumer types of all markets, those of market
+        `agent_markets` (A,).
+    effects : int array (N, E) or None
+        Codes of the E sets of absorbed fixed effects.
+    clusters : int array (N,) or None
     linear, random : Design
         X1 before absorption and X2, with their derivatives in price.
     X3_names, ZS_names : lists of str
@@ -116,12 +140,15 @@ class Problem:
     array([-30.098])
     """
 
-    def __init__(self, products, agents=None, *, linear, random=None, demographics=None, absorb=None, instruments=None,
-                 integration=None, supply=None, log_costs=False, cost_bounds=None, supply_instruments=None,
-                 coefficients=None, holdings=0.0, clusters=None):
-        self.arguments = {"agents": agents, "linear": linear, "random": random, "demographics": demographics, "absorb": absorb,
-                          "instruments": instruments, "integration": integration, "supply": supply, "log_costs": log_costs,
-                          "cost_bounds": cost_bounds, "supply_instruments": supply_instruments, "coefficients": coefficients,
+    def __init__(self, products, agents=None, *, linear, random=None, demographics=None,
+                 absorb=None, instruments=None, integration=None, supply=None, log_costs=False,
+                 cost_bounds=None, supply_instruments=None, coefficients=None, holdings=0.0,
+                 clusters=None):
+        self.arguments = {"agents": agents, "linear": linear, "random": random,
+                          "demographics": demographics, "absorb": absorb,
+                          "instruments": instruments, "integration": integration,
+                          "supply": supply, "log_costs": log_costs, "cost_bounds": cost_bounds,
+                          "supply_instruments": supply_instruments, "coefficients": coefficients,
                           "holdings": holdings, "clusters": clusters}
         check.check_products(products)
         self.products = products = plain(products).copy()       # the reader's table may change
@@ -139,15 +166,17 @@ class Problem:
         self._absorb(absorb)
         self._read_clusters(clusters)
         self._read_agents(agents, demographics, integration)
-        self.blocks = make_blocks(self.markets, self.shares, self.X2, self.agent_markets, self.tastes, self.weights)
+        self.blocks = make_blocks(self.markets, self.shares, self.X2, self.agent_markets,
+                                  self.tastes, self.weights)
         self._read_supply(supply, log_costs, cost_bounds, supply_instruments)
         self.equations = self._linear_equations()
 
-    # Reading tables --------------------------------------------------------------------------------------------------------
+    # Reading tables -------------------------------------------------------------------------------
 
     def _read_characteristics(self, linear, random):
         if linear is None:
-            raise InputError("linear is missing: give the formula of the mean tastes, such as '1 + prices + sugar'.")
+            raise InputError("linear is missing: give the formula of the mean tastes, such as "
+                             "'1 + prices + sugar'.")
         self.linear = design(linear, self.products, "linear", self.market_ids)
         self.random = design(random, self.products, "random", self.market_ids)
         self.X1_names, self.X2_names = self.linear.names, self.random.names
@@ -161,7 +190,8 @@ class Problem:
         endogenous += [f"random coefficients on {name}" for name in self.X2_names]
         self.excluded_names = check.check_instruments(self.products, instruments, endogenous)
         exogenous = ~self.linear.endogenous
-        self.Z_names = self.excluded_names + [name for name, keep in zip(self.X1_names, exogenous) if keep]
+        included = [name for name, keep in zip(self.X1_names, exogenous) if keep]
+        self.Z_names = self.excluded_names + included
         excluded = self.products[self.excluded_names].to_numpy(float)
         self.Z = np.column_stack([excluded, self.linear.values[:, exogenous]])
         self.M = len(self.Z_names)
@@ -175,9 +205,10 @@ class Problem:
             self.X1, self.Z = absorb_effects(X1, effects), absorb_effects(Z, effects)
             check.check_not_absorbed(X1, self.X1, self.X1_names, "linear")
             check.check_not_absorbed(Z, self.Z, self.Z_names, "instruments")
-            self.effects = effects                              # (N, E)  codes of E sets of fixed effects
+            self.effects = effects                              # (N, E)  codes of E sets
         check.check_not_collinear(self.X1, self.X1_names, "linear")
-        check.check_not_collinear(self.Z, self.Z_names, "instruments (with the exogenous columns of linear)")
+        check.check_not_collinear(self.Z, self.Z_names,
+                                  "instruments (with the exogenous columns of linear)")
 
     def _read_supply(self, supply, log_costs, cost_bounds, supply_instruments):
         self.cost_model, self.pricing = None, None
@@ -187,20 +218,26 @@ class Problem:
         check.check_firms(self.products, self.market_ids)
         X3 = design(supply, self.products, "supply", self.market_ids)
         check.check_supply(X3, supply, self.prices_matter)
-        excluded = check.check_instruments(self.products, supply_instruments, X3.names, "supply_instruments")
+        excluded = check.check_instruments(self.products, supply_instruments, X3.names,
+                                           "supply_instruments")
         self.X3_names, self.ZS_names, self.K3 = X3.names, excluded + X3.names, len(X3.names)
         ZS = np.column_stack([self.products[excluded].to_numpy(float), X3.values])
         check.check_not_collinear(X3.values, X3.names, "supply")
-        check.check_not_collinear(ZS, self.ZS_names, "supply_instruments (with the columns of supply)")
-        self.cost_model = CostModel(X3.values, ZS, bool(log_costs), check.cost_bounds(cost_bounds, log_costs))
-        owners = [ownership_matrix(self.firm_ids[block.index], self.holdings) for block in self.blocks]
-        self.pricing = Pricing(self.prices, self.linear.values, self.linear.price_slope, self.random.price_slope, owners)
+        check.check_not_collinear(ZS, self.ZS_names,
+                                  "supply_instruments (with the columns of supply)")
+        bounds = check.cost_bounds(cost_bounds, log_costs)
+        self.cost_model = CostModel(X3.values, ZS, bool(log_costs), bounds)
+        owners = [ownership_matrix(self.firm_ids[block.index], self.holdings)
+                  for block in self.blocks]
+        self.pricing = Pricing(self.prices, self.linear.values, self.linear.price_slope,
+                               self.random.price_slope, owners)
 
     def _linear_equations(self):
-        """Step 3's equations. With a supply side coefficients of price are searched, not concentrated out."""
+        """Step 3's equations. With supply, coefficients of price are not concentrated out."""
         if self.cost_model is None:
             return Equations([self.X1], [self.Z])
-        return Equations([self.X1[:, ~self.linear.moves_with_price], self.cost_model.X3], [self.Z, self.cost_model.ZS])
+        X1 = self.X1[:, ~self.linear.moves_with_price]          # the others' beta is searched
+        return Equations([X1, self.cost_model.X3], [self.Z, self.cost_model.ZS])
 
     def _read_clusters(self, clusters):
         self.clusters = None
@@ -209,53 +246,61 @@ class Problem:
             self.clusters = pd.factorize(self.products[clusters])[0]
 
     def _read_agents(self, agents, demographics, integration):
-        consumers = read_consumers(agents, demographics, integration, self.K2, self.products, self.market_labels)
+        consumers = read_consumers(agents, demographics, integration, self.K2, self.products,
+                                   self.market_labels)
         self.agents, self.agent_markets = consumers.table, consumers.markets
-        self.tastes, self.weights = consumers.tastes, consumers.weights                  # (A, L + D), (A,)
+        self.tastes, self.weights = consumers.tastes, consumers.weights      # (A, L + D), (A,)
         self.node_names, self.demographic_names = consumers.node_names, consumers.demographic_names
         self.L, self.D = len(self.node_names), len(self.demographic_names)
 
-    # Estimating ------------------------------------------------------------------------------------------------------------
+    # Estimating -----------------------------------------------------------------------------------
 
-    def estimate(self, sigma=None, pi=None, *, beta=None, sigma_bounds=None, steps=1, initial_update=False, weighting=None,
-                 errors=None, center=True, method=None, options=None, starts=0, seed=0, progress=None):
+    def estimate(self, sigma=None, pi=None, *, beta=None, sigma_bounds=None, steps=1,
+                 initial_update=False, weighting=None, errors=None, center=True, method=None,
+                 options=None, starts=0, seed=0, progress=None):
         """Search for the parameters.
 
         Parameters
         ----------
         sigma : array (K2, L), or (K2,) for a diagonal
-            Starting values. Zeros are fixed at zero. Lower-triangular where L = K2. A Series or DataFrame is taken
-            by its labels.
+            Starting values. Zeros are fixed at zero. Lower-triangular where L = K2. A Series or
+            DataFrame is taken by its labels.
         pi : array (K2, D), optional
             Starting values; zeros are fixed at zero.
         beta : dict, optional
-            Starting values of linear parameters that must be searched, by column: with a supply side those of columns of
-            `linear` with prices, as in `{"prices": -2.0}`.
+            Starting values of linear parameters that must be searched, by column: with a supply
+            side those of columns of `linear` with prices, as in `{"prices": -2.0}`.
         sigma_bounds : (low, high), optional
-            Two numbers, or None for no bound, which hold for the first free element of each column of sigma, the standard
-            deviation of a diagonal sigma: `(0, None)`. Or two arrays (K2, L), infinite where there is no bound. By default
-            sigma is free. In expectation its sign is immaterial; with given nodes it is part of the estimate.
+            Two numbers, or None for no bound, which hold for the first free element of each column
+            of sigma, the standard deviation of a diagonal sigma: `(0, None)`. Or two arrays
+            (K2, L), infinite where there is no bound. By default sigma is free. In expectation its
+            sign is immaterial; with given nodes it is part of the estimate.
         steps : 1 or 2
             Two-step GMM searches again with the efficient weighting matrix.
         initial_update : bool
-            Whether the first step already has efficient weights, from the unobservables at the starting values.
+            Whether the first step already has efficient weights, from the unobservables at the
+            starting values.
         weighting, errors : str, optional
-            `"robust"`, `"clustered"` or `"unadjusted"`, for the second step's weights and for standard errors. By default
-            robust, or clustered where the problem has clusters. Standard errors are the sandwich (3.9) of the weights that
-            were used and of this kind of covariance, also where the two are of different kinds.
+            `"robust"`, `"clustered"` or `"unadjusted"`, for the second step's weights and for
+            standard errors. By default robust, or clustered where the problem has clusters.
+            Standard errors are the sandwich (3.9) of the weights that were used and of this kind of
+            covariance, also where the two are of different kinds.
         center : bool
             Whether moments are centred in S. It has no effect on `"unadjusted"`.
         method : str, optional
-            By default Gauss-Newton, and BFGS from its curvature where that is slow or there is a supply side. `"gauss-newton"` and
-            `"quasi-newton"` are these two alone; or a method of `scipy.optimize.minimize`, for comparison.
+            By default Gauss-Newton, and BFGS from its curvature where that is slow or there is a
+            supply side. `"gauss-newton"` and `"quasi-newton"` are these two alone; or a method of
+            `scipy.optimize.minimize`, for comparison.
         options : dict, optional
             For the search.
         starts : int
-            More starting values, drawn around the given ones with `seed`: sigma of either sign, what multiplies price of its own
-            (see `corners.random_starts`). The lowest minimum wins; `minima` of the estimates has them all.
+            More starting values, drawn around the given ones with `seed`: sigma of either sign,
+            what multiplies price of its own (see `corners.random_starts`). The lowest minimum wins;
+            `minima` of the estimates has them all.
         seed : int
         progress : bool, optional
-            Show evaluations, objective, gradient norm and time left; by default once the search takes more than two seconds.
+            Show evaluations, objective, gradient norm and time left; by default once the search
+            takes more than two seconds.
 
         Returns
         -------
@@ -264,28 +309,34 @@ class Problem:
         Raises
         ------
         InputError
-            For starting values of the wrong shape, not finite, or above sigma's diagonal; where sigma and pi are zero
-            everywhere though `random` is given, so that nothing is left to search; for a searched linear parameter without a
-            starting value, or one for a parameter that is not searched; for an unknown `method`, `steps`, `weighting`, `errors`
-            or `starts`; for `"clustered"` without clusters; for fewer moments than parameters; for bounds that are none; where
-            efficient weights are asked for at values at which shares can't be inverted; and, with log costs and no lower bound,
-            where a cost at the starting values has no logarithm. A search that fails raises nothing: see `converged` and
+            For starting values of the wrong shape, not finite, or above sigma's diagonal; where
+            sigma and pi are zero everywhere though `random` is given, so that nothing is left to
+            search; for a searched linear parameter without a starting value, or one for a parameter
+            that is not searched; for an unknown `method`, `steps`, `weighting`, `errors` or
+            `starts`; for `"clustered"` without clusters; for fewer moments than parameters; for
+            bounds that are none; where efficient weights are asked for at values at which shares
+            can't be inverted; and, with log costs and no lower bound, where a cost at the starting
+            values has no logarithm. A search that fails raises nothing: see `converged` and
             `verdict`.
         """
         first, then = self.searches(method, options)
         check.starts(starts)
         free = self.free(sigma, pi, beta, sigma_bounds)
         if self.K2 and not len(free.rows):
-            raise InputError("Step 4: sigma and pi are zero everywhere, and zeros in the starting values are fixed at zero, so there is "
-                             "nothing to search. Give starting values that are not zero, such as sigma=[0.5, ...], or leave out "
-                             "random for a logit.")
-        check.check_order_condition(self.Z_names + self.ZS_names, self.X1_names + self.X3_names, free.names[:len(free.rows)])
+            raise InputError("Step 4: sigma and pi are zero everywhere, and zeros in the starting "
+                             "values are fixed at zero, so there is nothing to search. Give "
+                             "starting values that are not zero, such as sigma=[0.5, ...], or "
+                             "leave out random for a logit.")
+        check.check_order_condition(self.Z_names + self.ZS_names, self.X1_names + self.X3_names,
+                                    free.names[:len(free.rows)])
         check.check_repeated_constant(self, self.X2, free.rows, free.columns, free.names)
         search = partial(search_within, free=free, first=first, then=then)
         candidates = [free.start, *random_starts(free, starts, seed)]
-        return self._fit(free, candidates, search, steps, initial_update, weighting, errors, center, Progress(progress))
+        return self._fit(free, candidates, search, steps, initial_update, weighting, errors,
+                         center, Progress(progress))
 
-    def evaluate(self, sigma=None, pi=None, *, beta=None, steps=1, initial_update=False, weighting=None, errors=None, center=True):
+    def evaluate(self, sigma=None, pi=None, *, beta=None, steps=1, initial_update=False,
+                 weighting=None, errors=None, center=True):
         """What `estimate` computes, at given nonlinear parameters and without a search.
 
         Parameters
@@ -306,24 +357,43 @@ class Problem:
         free = self.free(sigma, pi, beta)
         return self._fit(free, [free.start], stay, steps, initial_update, weighting, errors, center)
 
-    def _fit(self, free, starts, search, steps, initial_update, weighting, errors, center, progress=None):
-        weighting, errors = self.kind_of_errors(weighting, "weighting"), self.kind_of_errors(errors, "errors")
+    def _fit(self, free, starts, search, steps, initial_update, weighting, errors, center,
+             progress=None):
+        weighting = self.kind_of_errors(weighting, "weighting")
+        errors = self.kind_of_errors(errors, "errors")
         check.steps(steps)
         if weighting == "clustered" and (steps == 2 or initial_update):
             check.check_enough_clusters(self.clusters, self.M + len(self.ZS_names), center)
-        solve = self.solver(free)
-        if self.cost_model is not None and self.cost_model.log and self.cost_model.bounds[0] is None:
+        solve, model = self.solver(free), self.cost_model
+        if model is not None and model.log and model.bounds[0] is None:
             check.check_costs_at_start(solve(free.start), self.market_ids)
         covariance = partial(self.moment_covariance, kind=weighting, center=center)
-        fit = gmm_steps(self.equations, solve, starts, search, steps, covariance, initial_update, progress)
+        fit = gmm_steps(self.equations, solve, starts, search, steps, covariance, initial_update,
+                        progress)
         return Estimates(self, free, fit, errors, center, searched=search is not stay)
 
     def searches(self, method=None, options=None):
-        """The quick search and the one that goes on, as in `corners.search_within`, by their name in `estimate`."""
+        """The quick search and the one that goes on, as in `corners.search_within`.
+
+        Parameters
+        ----------
+        method, options
+            As in `estimate`.
+
+        Returns
+        -------
+        first, then : functions
+            From an `Objective` and a start to theta2 (P,) and a message.
+
+        Raises
+        ------
+        InputError
+            For an unknown method.
+        """
         name, options = None if method is None else str(method).lower(), options or {}
         if name is not None and name not in SEARCHES and name not in MINIMIZERS:
-            raise InputError(f"method={method!r}: choose {listing(SEARCHES)} or a method of scipy.optimize.minimize: "
-                             f"{listing(MINIMIZERS, 20)}.")
+            raise InputError(f"method={method!r}: choose {listing(SEARCHES)} or a method of "
+                             f"scipy.optimize.minimize: {listing(MINIMIZERS, 20)}.")
         if name is None and self.cost_model is None and not options:
             return gauss_newton_while_quick, quasi_newton
         if name is None:
@@ -334,18 +404,33 @@ class Problem:
 
     @property
     def default_search(self):
-        """Gauss-Newton; with a supply side, where residuals are large, BFGS from its curvature at once."""
+        """Gauss-Newton; with supply, where residuals are large, BFGS from its curvature at once."""
         return gauss_newton if self.cost_model is None else quasi_newton
 
     def moment_covariance(self, unobservables, kind, center):
-        """S (M, M) of the moments of all equations, at unobservables before absorption."""
+        """S of the moments of all equations (3.7).
+
+        Parameters
+        ----------
+        unobservables : array (N,), or (2 N,) with a supply side
+            xi before absorption, then omega.
+        kind, center
+            As in `gmm.moment_covariance`; the clusters are the problem's.
+
+        Returns
+        -------
+        array
+            A row and a column for each moment, those of demand first.
+        """
         xi, others = unobservables[:self.N], unobservables[self.N:]
-        return self.equations.moment_covariance(np.r_[self.demean(xi), others], kind, self.clusters, center)
+        net = np.r_[self.demean(xi), others]
+        return self.equations.moment_covariance(net, kind, self.clusters, center)
 
     def solver(self, free, blocks=None, prices=None, X1=None):
-        """The function from theta2 (P,) to what the linear equations explain: delta, and with a supply side costs.
+        """The function from theta2 (P,) to what the linear equations explain.
 
-        Other blocks, and prices with their X1, are for other points than the data.
+        That is delta, and with a supply side costs. Other blocks, and prices with their X1, are for
+        other points than the data.
 
         Parameters
         ----------
@@ -360,10 +445,11 @@ class Problem:
         """
         blocks = self.blocks if blocks is None else blocks
         if self.cost_model is None:
-            return partial(solve_delta, free=free, blocks=blocks, N=self.N, lognormal=self.lognormal)
+            return partial(solve_delta, free=free, blocks=blocks, N=self.N,
+                           lognormal=self.lognormal)
         pricing = self.pricing if prices is None else replace(self.pricing, prices=prices, X1=X1)
-        return partial(solve_demand_and_supply, free=free, blocks=blocks, pricing=pricing, model=self.cost_model,
-                       lognormal=self.lognormal)
+        return partial(solve_demand_and_supply, free=free, blocks=blocks, pricing=pricing,
+                       model=self.cost_model, lognormal=self.lognormal)
 
     def free(self, sigma=None, pi=None, beta=None, sigma_bounds=None):
         """Which parameters are searched, and from where: `parameters.Free`, in PyBLP's order.
@@ -385,13 +471,14 @@ class Problem:
         ['sigma[x, nodes1]', 'sigma[group, nodes2]', 'pi[prices, income]']
         """
         if not self.K2 and (sigma is not None or pi is not None):
-            raise InputError("sigma and pi need random=...: the characteristics for which tastes differ.")
+            raise InputError("sigma and pi need random=...: the characteristics for which tastes "
+                             "differ.")
         sigma = check.parameter_matrix(sigma, self.X2_names, self.node_names, "sigma", lower=True)
         pi = check.parameter_matrix(pi, self.X2_names, self.demographic_names, "pi")
         (rows, columns), (pi_rows, pi_columns) = np.nonzero(sigma), np.nonzero(pi)
-        searched = np.flatnonzero(self.linear.moves_with_price & (self.cost_model is not None))
-        start = np.zeros(self.K1)
-        start[searched] = check.searched_beta(beta, self.X1_names, searched, self.cost_model is not None)
+        joint, start = self.cost_model is not None, np.zeros(self.K1)
+        searched = np.flatnonzero(self.linear.moves_with_price & joint)
+        start[searched] = check.searched_beta(beta, self.X1_names, searched, joint)
         rows, columns = np.r_[rows, pi_rows], np.r_[columns, pi_columns + self.L]
         unit = np.r_[self.random.units[rows], self.linear.units[searched]]
         on_price = np.r_[self.random.moves_with_price[rows], np.ones(len(searched), bool)]
@@ -403,9 +490,9 @@ class Problem:
 
     @cached_property
     def even_nodes(self):
-        """Which columns of nodes (L,) lie symmetrically about zero in every market, as those of `gauss_hermite` do.
+        """Which columns of nodes (L,) lie symmetrically about zero in every market.
 
-        Their odd moments are zero, alone and with every other taste.
+        Those of `gauss_hermite` do. Their odd moments are zero, alone and with every other taste.
         """
         def average(values):
             return np.bincount(self.agent_markets, self.weights * values, self.T)        # (T,)
@@ -418,8 +505,9 @@ class Problem:
 
     def _theta2_names(self, rows, columns, searched):
         tastes = self.node_names + self.demographic_names
-        return [f"{'sigma' if column < self.L else 'pi'}[{self.X2_names[row]}, {tastes[column]}]"
-                for row, column in zip(rows, columns)] + [f"beta[{self.X1_names[k]}]" for k in searched]
+        names = [f"{'sigma' if column < self.L else 'pi'}[{self.X2_names[row]}, {tastes[column]}]"
+                 for row, column in zip(rows, columns)]
+        return names + [f"beta[{self.X1_names[k]}]" for k in searched]
 
     def demean(self, xi):
         """xi (N,) after absorption of the fixed effects."""
@@ -431,8 +519,8 @@ class Problem:
         Parameters
         ----------
         demand, supply : DataFrames (N, M)
-            A column for each instrument, a row for each product, with the index of the products table. Without `supply` the cost
-            equation keeps its own.
+            A column for each instrument, a row for each product, with the index of the products
+            table. Without `supply` the cost equation keeps its own.
 
         Returns
         -------
@@ -441,22 +529,26 @@ class Problem:
         Raises
         ------
         InputError
-            For what is no table of N rows; for a column that is not numeric, or has missing or infinite values; for instruments
-            that are collinear with each other or with the exogenous characteristics of their equation, or that fixed effects
-            absorb; for a name under which products has another column, unless that is an instrument
-            of the equation and nothing else; and for `supply` where the problem has no supply side.
+            For what is no table of N rows; for a column that is not numeric, or has missing or
+            infinite values; for instruments that are collinear with each other or with the
+            exogenous characteristics of their equation, or that fixed effects absorb; for a name
+            under which products has another column, unless that is an instrument of the equation
+            and nothing else; and for `supply` where the problem has no supply side.
         """
         for name, table in (("demand", demand), ("supply", supply)):
             if table is None and name == "supply":
                 continue
             if not (isinstance(table, pd.DataFrame) and table.index.equals(self.products.index)):
-                raise InputError(f"with_instruments: {name} must be a DataFrame with the {self.N} rows of products, in their order and under "
-                                 "their index, and a column for each instrument.")
-        tables, changed = [demand], {"instruments": list(demand.columns)}
+                raise InputError(f"with_instruments: {name} must be a DataFrame with the {self.N} "
+                                 "rows of products, in their order and under their index, and a "
+                                 "column for each instrument.")
+        tables = [demand]
         if supply is not None:
             tables = [demand.add_suffix(" (demand)"), supply.add_suffix(" (supply)")]
-            changed = {name: list(table.columns) for name, table in zip(("instruments", "supply_instruments"), tables)}
-        kept = self.products.drop(columns=sum(changed.values(), []), errors="ignore")    # a second round replaces the first
+        changed = {argument: list(table.columns)
+                   for argument, table in zip(("instruments", "supply_instruments"), tables)}
+        names = sum(changed.values(), [])                       # a second round replaces the first
+        kept = self.products.drop(columns=names, errors="ignore")
         replaced = self._replaceable(changed)
         check.check_new_columns(pd.concat(tables, axis=1), self.products, replaced)
         other = copy(self)
@@ -465,7 +557,8 @@ class Problem:
         other._read_instruments(now["instruments"])
         other._absorb(now["absorb"])
         if supply is not None:
-            other._read_supply(now["supply"], now["log_costs"], now["cost_bounds"], now["supply_instruments"])
+            other._read_supply(now["supply"], now["log_costs"], now["cost_bounds"],
+                               now["supply_instruments"])
         other.equations = other._linear_equations()
         return other
 
@@ -480,13 +573,31 @@ class Problem:
                 and not any(mentions(formula, name) for formula in formulas)]
 
     def kind_of_errors(self, kind, argument):
-        """The kind asked for, or by default clustered where the problem has clusters, else robust."""
+        """The kind asked for, or by default clustered where the problem has clusters, else robust.
+
+        Parameters
+        ----------
+        kind : str or None
+            As `weighting` and `errors` in `estimate`.
+        argument : str
+            Which of the two it is, for error messages.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        InputError
+            For an unknown kind, and for `"clustered"` without clusters.
+        """
         if kind is None:
             return "robust" if self.clusters is None else "clustered"
         if kind not in KINDS:
             raise InputError(f"{argument}={kind!r}: choose one of {listing(KINDS)}.")
         if kind == "clustered" and self.clusters is None:
-            raise InputError(f"{argument}='clustered' needs clusters='column' in Problem: the column of products with the cluster ids.")
+            raise InputError(f"{argument}='clustered' needs clusters='column' in Problem: the "
+                             "column of products with the cluster ids.")
         return kind
 
     @property
@@ -496,14 +607,16 @@ class Problem:
 
     def __repr__(self):
         agents = "" if not self.K2 else f", {len(self.tastes) / self.T:.4g} consumer types a market"
+        absorbed = "" if self.effects is None else f"   (absorbed: {self.arguments['absorb']})"
         lines = [f"Problem: {self.N} products in {self.T} markets{agents}",
-                 f"  linear        {', '.join(self.X1_names)}" + (f"   (absorbed: {self.arguments['absorb']})" if self.effects is not None else "")]
+                 f"  linear        {', '.join(self.X1_names)}{absorbed}"]
         if self.K2:
             lines.append(f"  random        {', '.join(self.X2_names)}   (nodes: {self.L})")
         if self.D:
             lines.append(f"  demographics  {', '.join(self.demographic_names)}")
         lines.append(f"  moments       {self.M}: {listing(self.Z_names, 4)}")
         if self.cost_model is not None:
-            lines.append(f"  {'log costs' if self.cost_model.log else 'costs':<12}  {', '.join(self.X3_names)}")
+            costs = "log costs" if self.cost_model.log else "costs"
+            lines.append(f"  {costs:<12}  {', '.join(self.X3_names)}")
             lines.append(f"  moments       {len(self.ZS_names)}: {listing(self.ZS_names, 4)}")
         return "\n".join(lines)
