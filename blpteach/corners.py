@@ -88,7 +88,7 @@ def invertible_start(objective, start, nearer=0.0, most=60):
     return start, most
 
 
-# Bounds --------------------------------------------------------------------------------------------------------------------
+# Bounds -------------------------------------------------------------------------------------------
 
 def up_to_bounds(theta2, found, free):
     """`found`, or the first point on the way there that lies on a bound, and which parameters (P,) lie on it."""
@@ -103,7 +103,7 @@ def up_to_bounds(theta2, found, free):
     return np.where(hit, limit, theta2 + first * (found - theta2)), hit
 
 
-# Corners -------------------------------------------------------------------------------------------------------------------
+# Corners ------------------------------------------------------------------------------------------
 
 def columns_at_zero(objective, theta2, free, held, near=0.3):
     """Columns of sigma, as a bool array (P,), that hardly count at theta2, with q flat at zero and not higher than here."""
@@ -172,7 +172,7 @@ def from_corner(objective, theta2, free, of_column, small=1e-2):
     return step
 
 
-# Starting values -----------------------------------------------------------------------------------------------------------
+# Starting values ----------------------------------------------------------------------------------
 
 def random_starts(free, count, seed):
     """More starting values around the given ones, of either sign of each column of sigma.

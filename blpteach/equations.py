@@ -54,7 +54,7 @@ class Equations:
         """All instruments (E N, M)."""
         return self.instruments[0] if len(self.instruments) == 1 else block_diag(*self.instruments)
 
-    # Step 3 for all equations: averages are over products, not over the rows of the stack ----------
+    # Step 3 for all equations: averages are over products, not over the rows of the stack ---------
 
     def first_weights(self):
         """`(Z'Z / N)^-1` (M, M), as in `gmm.weighting_2sls`."""

@@ -94,7 +94,7 @@ class Estimates(Outcome):
         """Evaluations of the objective, over all steps and starts."""
         return sum(start.evaluations for start in self.starts)
 
-    # Step 3 at the estimates -----------------------------------------------------------------------------------------------
+    # Step 3 at the estimates ----------------------------------------------------------------------
 
     @property
     def xi(self):
@@ -234,7 +234,7 @@ class Estimates(Outcome):
         """
         return identification.absorbed_tastes(self, formula)
 
-    # Is it an optimum? -----------------------------------------------------------------------------------------------------
+    # Is it an optimum? ----------------------------------------------------------------------------
 
     @cached_property
     def expected_improvement(self):
@@ -370,7 +370,7 @@ class Estimates(Outcome):
         origins = last if steps == 1 else [start for start in first if any(np.array_equal(start.found, end.theta2) for end in last)]
         return sum(any(same_end(start, origin) for origin in origins) for start in first)
 
-    # Tables ----------------------------------------------------------------------------------------------------------------
+    # Tables ---------------------------------------------------------------------------------------
 
     def to_frame(self):
         """Estimates and standard errors, a row for each free parameter.

@@ -45,7 +45,7 @@ class Inversion:
         return f"Inversion of {counted(np.size(self.converged), 'market')} by {self.method}: {state} after {counted(self.iterations, 'iteration')}"
 
 
-# The object of the step: a map whose fixed point is delta ------------------------------------------------------------------
+# The object of the step: a map whose fixed point is delta -----------------------------------------
 
 def log_contraction(shares, mu, weights, corrected=False):
     """The BLP contraction (2.1): `delta_j <- delta_j + log S_j - log s_j(delta)`.
@@ -155,7 +155,7 @@ def observed_outside(shares, weights):
     return weights.sum(-1, keepdims=True) - shares.sum(-1, keepdims=True)
 
 
-# Ways to the fixed point ---------------------------------------------------------------------------------------------------
+# Ways to the fixed point --------------------------------------------------------------------------
 
 def relative_change(new, old):
     """Largest change in delta by market (...), relative where |delta| exceeds one."""
@@ -311,7 +311,7 @@ def solve_or_nan(A, b):
     return np.where(finite, x, np.nan)
 
 
-# The function that the estimator calls -------------------------------------------------------------------------------------
+# The function that the estimator calls ------------------------------------------------------------
 
 def invert_shares(shares, mu, weights, method="default", corrected=True, tolerance=TOLERANCE, max_iterations=None, start=None):
     """The delta at which the model's shares equal the observed ones (2.6): `s(delta, mu) = S`.
@@ -448,7 +448,7 @@ def go_on(method, left, delta, residuals, shares, mu, weights):
 METHODS = {"default": by_default, "log": by_log, "exp": by_exp, "squarem": by_squarem, "newton": by_newton}
 
 
-# Its derivatives -----------------------------------------------------------------------------------------------------------
+# Its derivatives ----------------------------------------------------------------------------------
 
 def delta_jacobian(P, B, X2, tastes, rows, columns):
     """How delta moves with theta2 while shares stay put (2.7): `d delta / d theta2 = -(d log s / d delta)^-1 d log s / d theta2`.

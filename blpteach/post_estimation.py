@@ -11,7 +11,7 @@ from .errors import InputError
 from .utility import choice_probabilities, inclusive_value, own_and_cross_slopes
 
 
-# Price derivatives ---------------------------------------------------------------------------------------------------------
+# Price derivatives --------------------------------------------------------------------------------
 
 def price_coefficients(dX1, beta, dX2, Gamma, tastes):
     """How utility moves with price (5.1): `alpha_ij = d u_ij / d p_j`, through X1 and X2 together.
@@ -137,7 +137,7 @@ def diversion_ratios(P, weights, alpha):
     return diversion
 
 
-# Firms ---------------------------------------------------------------------------------------------------------------------
+# Firms --------------------------------------------------------------------------------------------
 
 def ownership_matrix(firm_ids, holdings=0.0):
     """Whose profits the setter of a price looks at (5.5): `H_jl = 1` where one firm owns j and l, else what is held of l.
@@ -295,7 +295,7 @@ def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tole
     return Equilibrium(p, residual, iteration)
 
 
-# Welfare -------------------------------------------------------------------------------------------------------------------
+# Welfare ------------------------------------------------------------------------------------------
 
 def consumer_surplus(delta, mu, alpha, weights):
     """Expected value of the best choice in money (5.8): `CS = sum_i w_i log(1 + sum_j exp(V_ij)) / (-alpha_i)`.

@@ -15,7 +15,7 @@ from .post_estimation import margins, price_coefficients, share_jacobian
 from .utility import choice_probabilities, log_probability_slopes, taste_deviations
 
 
-# One market, or a stack ----------------------------------------------------------------------------------------------------
+# One market, or a stack ---------------------------------------------------------------------------
 
 def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jacobian=None):
     """How margins move with parameters while shares stay put (9.3): `d eta = -(H * D')^-1 (H * dD') eta`.
@@ -86,7 +86,7 @@ def by_firm(ownership):
     return belongs.reshape(*ownership.shape[:-1], F), rows.reshape(*ownership.shape[:-2], F, J)
 
 
-# All markets ---------------------------------------------------------------------------------------------------------------
+# All markets --------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class CostModel:

@@ -206,7 +206,7 @@ def buyers(P, weights):
     return B / B.sum(-1, keepdims=True)
 
 
-# How probabilities respond to utilities: one derivative, in three forms ----------------------------------------------------
+# How probabilities respond to utilities: one derivative, in three forms ---------------------------
 
 def log_probability_slopes(P, dV):
     """How choice probabilities respond as utilities change: `d log s_ij = dV_ij - sum_m s_im dV_im`.
