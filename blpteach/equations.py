@@ -2,7 +2,8 @@
 
 With a supply side `delta = X1 beta + xi` and `c~ = X3 gamma + omega` are stacked, block-diagonal in
 regressors and instruments, so that the estimator of one equation is the estimator of several. The
-stack has E rows for each of N products, and moments are averages over products: that is where E enters.
+stack has E rows for each of N products, and moments are averages over products: that is where E
+enters.
 """
 from dataclasses import dataclass
 
@@ -30,7 +31,8 @@ class Equations:
     >>> problem, truth = Problem(*simulate(T=3), **FORMULAS, supply=SUPPLY), Truth()
     >>> free = problem.free(truth.sigma_matrix, truth.pi_matrix, {"prices": -2.0})
     >>> equations = Equations.of(problem, free)
-    >>> equations.X.shape == (2 * problem.N, problem.K1 - 1 + problem.K3)    # the coefficient of prices is searched
+    >>> K = problem.K1 - 1 + problem.K3                         # that of prices is searched
+    >>> equations.X.shape == (2 * problem.N, K)
     True
     """
     regressors: list
@@ -66,15 +68,27 @@ class Equations:
         return beta_map, np.sqrt(len(self.instruments)) * moment_map
 
     def moment_jacobian(self, jacobian):
-        """G (M, P + K) from the Jacobian (E N, P) of what the equations explain, as in `gmm.moment_jacobian`."""
+        """G (M, P + K), as in `gmm.moment_jacobian`.
+
+        Parameters
+        ----------
+        jacobian : array (E N, P)
+            Of what the equations explain, in theta2.
+
+        Returns
+        -------
+        array (M, P + K)
+        """
         return len(self.instruments) * moment_jacobian(self.Z, self.X, jacobian)
 
     def unobservables(self, values, W):
-        """What is left of `values` (E N,) after the linear parameters (3.3): xi, or xi above omega."""
+        """What the linear parameters leave of `values` (E N,) (3.3): xi, or xi above omega."""
         return values - self.X @ iv_gmm(values, self.X, self.Z, W)
 
     def moment_covariance(self, unobservables, kind, clusters, center):
-        """S (M, M) of all moments (3.7); unadjusted, `cov(xi, omega)` times the products of instruments.
+        """S (M, M) of all moments (3.7).
+
+        Unadjusted it is `cov(xi, omega)` times the products of instruments.
 
         Parameters
         ----------
