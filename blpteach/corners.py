@@ -173,7 +173,7 @@ def from_bound(here, theta2, free, k):
 
 
 def from_corner(objective, theta2, free, of_column, small=1e-2):
-    """A step (P,) along the column's direction of most negative curvature; zeros if all are positive.
+    """A step (P,) along the column's direction of most negative curvature; zeros if none is.
 
     Near a corner `r(c) = r + sum_ab A_ab c_a c_b / 2`, with A from the Jacobian a small way off. So
     `q = q_0 + sum_ab (r'A_ab) c_a c_b + ...`; along an eigenvector v it is lowest at
