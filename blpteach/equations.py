@@ -6,6 +6,7 @@ stack has E rows for each of N products, and moments are averages over products:
 enters.
 """
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -26,25 +27,15 @@ class Equations:
 
     Examples
     --------
-    >>> from blpteach import Problem, Truth, simulate
+    >>> from blpteach import Problem, simulate
     >>> from blpteach.simulation import FORMULAS, SUPPLY
-    >>> problem, truth = Problem(*simulate(T=3), **FORMULAS, supply=SUPPLY), Truth()
-    >>> free = problem.free(truth.sigma_matrix, truth.pi_matrix, {"prices": -2.0})
-    >>> equations = Equations.of(problem, free)
+    >>> problem = Problem(*simulate(T=3), **FORMULAS, supply=SUPPLY)
     >>> K = problem.K1 - 1 + problem.K3                         # that of prices is searched
-    >>> equations.X.shape == (2 * problem.N, K)
+    >>> problem.equations.X.shape == (2 * problem.N, K)
     True
     """
     regressors: list
     instruments: list
-
-    @classmethod
-    def of(cls, problem, free):
-        """Those of a problem, with the linear parameters that `free` does not search."""
-        X1 = problem.X1[:, free.concentrated]
-        if problem.cost_model is None:
-            return cls([X1], [problem.Z])
-        return cls([X1, problem.cost_model.X3], [problem.Z, problem.cost_model.ZS])
 
     @property
     def X(self):
@@ -58,9 +49,11 @@ class Equations:
 
     # Step 3 for all equations: averages are over products, not over the rows of the stack ---------
 
-    def first_weights(self):
-        """`(Z'Z / N)^-1` (M, M), as in `gmm.weighting_2sls`."""
-        return weighting_2sls(self.Z) / len(self.instruments)
+    @cached_property
+    def first_step(self):
+        """`W = (Z'Z / N)^-1` (M, M), as in `gmm.weighting_2sls`, with its `concentrate(W)`."""
+        W = weighting_2sls(self.Z) / len(self.instruments)
+        return W, *self.concentrate(W)
 
     def concentrate(self, W):
         """`beta_map` (K, E N) and `moment_map` (M, E N), as in `gmm.concentrate`."""

@@ -93,8 +93,9 @@ class Estimates(Outcome):
         Which elements of theta2 rest at a bound or corner.
     """
 
-    def __init__(self, problem, free, equations, fit, errors, center, searched):
-        self.problem, self.free, self.equations, self.starts = problem, free, equations, fit.starts
+    def __init__(self, problem, free, fit, errors, center, searched):
+        self.problem, self.free, self.equations = problem, free, problem.equations
+        self.starts = fit.starts
         self.W, self.errors, self.center, self.searched = fit.W, errors, center, searched
         self.theta2, self.held, self.solved = fit.point.theta2, fit.held, fit.point.solved
         self.objective, self.gradient = fit.point.value, fit.point.gradient
@@ -128,7 +129,7 @@ class Estimates(Outcome):
     def S(self):
         """Covariance of the moments (M, M), those of demand first."""
         left = self.xi if self.omega is None else np.r_[self.xi, self.omega]
-        return self.problem.moment_covariance(self.equations, left, self.errors, self.center)
+        return self.problem.moment_covariance(left, self.errors, self.center)
 
     @cached_property
     def G(self):

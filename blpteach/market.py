@@ -33,11 +33,11 @@ class UtilityOfPrice:
 
     def slopes(self, index):
         """dX1 (..., J, K1), dX2 (..., J, K2): derivatives of characteristics in price."""
-        return self.problem.linear.price_slope[index], self.problem.X2.price_slope[index]
+        return self.problem.linear.price_slope[index], self.problem.random.price_slope[index]
 
     def characteristics(self, index, prices):
         """X1 (..., J, K1), before absorption, and X2 (..., J, K2) at prices (N,) of all."""
-        X1, X2 = self.problem.linear.values[index], self.problem.X2.values[index]
+        X1, X2 = self.problem.linear.values[index], self.problem.X2[index]
         change = (prices - self.problem.prices)[index][..., None]            # (..., J, 1)
         dX1, dX2 = self.slopes(index)
         return X1 + dX1 * change, X2 + dX2 * change

@@ -53,7 +53,7 @@ class Outcome:
         self.utility, self._costs = utility, costs
         self._blocks = problem.blocks if blocks is None else blocks
         self.prices = problem.prices if prices is None else prices
-        self.firm_ids = present_owners(problem.products) if firm_ids is None else firm_ids
+        self.firm_ids = problem.firm_ids if firm_ids is None else firm_ids
 
     # Stacks ---------------------------------------------------------------------------------------
 
@@ -545,7 +545,7 @@ def blocks_without(problem, dropped):
     if not dropped.any():
         return problem.blocks
     keep = np.flatnonzero(~dropped)
-    blocks = make_blocks(problem.markets[keep], problem.shares[keep], problem.X2.values[keep],
+    blocks = make_blocks(problem.markets[keep], problem.shares[keep], problem.X2[keep],
                          problem.agent_markets, problem.tastes, problem.weights)
     return [replace(block, index=keep[block.index]) for block in blocks]
 
@@ -554,14 +554,14 @@ def blocks_without(problem, dropped):
 
 def check_linear_in_price(problem, what):
     """Refuse utility that is curved in price: slopes at observed prices lead to no other ones."""
-    curved = [n for d in (problem.linear, problem.X2) for n, c in zip(d.names, d.price_curved) if c]
+    curved = [n for d in (problem.linear, problem.random) for n, c in zip(d.names, d.price_curved) if c]
     if curved:
         raise InputError(f"{what} where utility is linear in price; `{curved[0]}` is not.")
 
 
 def check_one_alpha(problem):
     """Refuse price that enters through a function: every price has a coefficient of its own."""
-    if problem.linear.price_curved.any() or problem.X2.price_curved.any():
+    if problem.linear.price_curved.any() or problem.random.price_curved.any():
         raise InputError("Step 5: this surplus formula needs one price coefficient for each "
                          "consumer, the same at all prices; here price enters through a function.")
 
@@ -584,8 +584,3 @@ def check_factor(factor):
     if not fraction or factor == 0 or factor <= -1:
         raise InputError(f"Step 5: factor={factor!r} must be the fraction by which prices change, "
                          "such as 0.1 for ten percent. A market is named by market=.")
-
-
-def present_owners(products):
-    """Firm ids (N,) of the table, or None."""
-    return products["firm_ids"].to_numpy() if "firm_ids" in products else None

@@ -468,11 +468,12 @@ def gmm_steps(equations, solve, starts, search, steps=1, covariance=None, initia
     InputError
         With `initial_update`, where shares can't be inverted at the first start.
     """
-    W, progress, ends = equations.first_weights(), progress or Progress(False), []
+    W, beta_map, moment_map = equations.first_step
+    progress, ends = progress or Progress(False), []
     if initial_update:
         W = efficient_weights(equations, W, solve(starts[0]), covariance)
-    for step in range(1, steps + 1):
         beta_map, moment_map = equations.concentrate(W)
+    for step in range(1, steps + 1):
         objective, found = Objective(solve, moment_map, progress), []
         for number, start in enumerate(starts, 1):
             progress.start(f"step {step} of {steps}, start {number} of {len(starts)}: ")
@@ -485,6 +486,7 @@ def gmm_steps(equations, solve, starts, search, steps=1, covariance=None, initia
         if step == steps or not point.usable:                   # nothing to weight where shares can't be inverted
             break
         W, starts = efficient_weights(equations, W, point.solved, covariance), [end.found for end in best]
+        beta_map, moment_map = equations.concentrate(W)
     progress.finish()
     return Fit(point, best[0].linear, W, ends, best[0].held)
 

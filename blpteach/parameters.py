@@ -1,5 +1,6 @@
 """theta2: which parameters the search moves, and what utility makes of them."""
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class Free:
         beta[self.searched] = theta2[H:]
         return Parameters(Gamma, beta)
 
-    @property
+    @cached_property
     def concentrated(self):
         """Columns of X1 (K1 - Q,) whose parameters are concentrated out, not searched."""
         return np.setdiff1d(np.arange(len(self.beta)), self.searched)

@@ -81,12 +81,18 @@ class Problem:
     ----------
     N, T, K1, K2, K3, L, D, M : int
         Products in all markets, markets, linear, random and cost characteristics, node columns, demographics, moments of demand.
-    X1, Z : arrays (N, K1), (N, M)
-        After absorption. The names are `X1_names`, `X2_names`, `Z_names`, `node_names`, `demographic_names`.
+    X1, X2, Z : arrays (N, K1), (N, K2), (N, M)
+        X1 and Z after absorption. The names are `X1_names`, `X2_names`, `Z_names`, `node_names`,
+        `demographic_names`.
+    linear, random : Design
+        X1 before absorption and X2, with their derivatives in price.
     X3_names, ZS_names : lists of str
         Names of cost characteristics and of supply instruments; empty without a supply side.
+    firm_ids : array (N,) or None
     blocks : list of Block
         Markets stacked by their number of products.
+    equations : Equations
+        Regressors and instruments of the linear equations.
     cost_model : supply.CostModel or None
         X3, ZS, and how costs depend on X3; None without a supply side.
     pricing : supply.Pricing or None
@@ -123,6 +129,7 @@ class Problem:
         self.markets, self.market_labels = pd.factorize(self.market_ids)     # (N,), (T,)
         self.shares = products["shares"].to_numpy(float)
         self.prices = products["prices"].to_numpy(float)
+        self.firm_ids = products["firm_ids"].to_numpy() if "firm_ids" in products else None
         check.check_shares(products["shares"], self.market_ids)
         self.N, self.T = len(products), len(self.market_labels)
         self.holdings = check.holdings(holdings, products)
@@ -132,8 +139,9 @@ class Problem:
         self._absorb(absorb)
         self._read_clusters(clusters)
         self._read_agents(agents, demographics, integration)
-        self.blocks = make_blocks(self.markets, self.shares, self.X2.values, self.agent_markets, self.tastes, self.weights)
+        self.blocks = make_blocks(self.markets, self.shares, self.X2, self.agent_markets, self.tastes, self.weights)
         self._read_supply(supply, log_costs, cost_bounds, supply_instruments)
+        self.equations = self._linear_equations()
 
     # Reading tables --------------------------------------------------------------------------------------------------------
 
@@ -141,8 +149,9 @@ class Problem:
         if linear is None:
             raise InputError("linear is missing: give the formula of the mean tastes, such as '1 + prices + sugar'.")
         self.linear = design(linear, self.products, "linear", self.market_ids)
-        self.X2 = design(random, self.products, "random", self.market_ids)
-        self.X1_names, self.X2_names = self.linear.names, self.X2.names
+        self.random = design(random, self.products, "random", self.market_ids)
+        self.X1_names, self.X2_names = self.linear.names, self.random.names
+        self.X2 = self.random.values                            # (N, K2)
         self.K1, self.K2 = len(self.X1_names), len(self.X2_names)
         if self.K1 == 0:
             raise InputError(f"linear={linear!r} has no columns. Give at least one mean taste.")
@@ -184,9 +193,14 @@ class Problem:
         check.check_not_collinear(X3.values, X3.names, "supply")
         check.check_not_collinear(ZS, self.ZS_names, "supply_instruments (with the columns of supply)")
         self.cost_model = CostModel(X3.values, ZS, bool(log_costs), check.cost_bounds(cost_bounds, log_costs))
-        firms = self.products["firm_ids"].to_numpy()
-        self.pricing = Pricing(self.prices, self.linear.values, self.linear.price_slope, self.X2.price_slope,
-                               [ownership_matrix(firms[block.index], self.holdings) for block in self.blocks])
+        owners = [ownership_matrix(self.firm_ids[block.index], self.holdings) for block in self.blocks]
+        self.pricing = Pricing(self.prices, self.linear.values, self.linear.price_slope, self.random.price_slope, owners)
+
+    def _linear_equations(self):
+        """Step 3's equations. With a supply side coefficients of price are searched, not concentrated out."""
+        if self.cost_model is None:
+            return Equations([self.X1], [self.Z])
+        return Equations([self.X1[:, ~self.linear.moves_with_price], self.cost_model.X3], [self.Z, self.cost_model.ZS])
 
     def _read_clusters(self, clusters):
         self.clusters = None
@@ -266,7 +280,7 @@ class Problem:
                              "nothing to search. Give starting values that are not zero, such as sigma=[0.5, ...], or leave out "
                              "random for a logit.")
         check.check_order_condition(self.Z_names + self.ZS_names, self.X1_names + self.X3_names, free.names[:len(free.rows)])
-        check.check_repeated_constant(self, self.X2.values, free.rows, free.columns, free.names)
+        check.check_repeated_constant(self, self.X2, free.rows, free.columns, free.names)
         search = partial(search_within, free=free, first=first, then=then)
         candidates = [free.start, *random_starts(free, starts, seed)]
         return self._fit(free, candidates, search, steps, initial_update, weighting, errors, center, Progress(progress))
@@ -297,12 +311,12 @@ class Problem:
         check.steps(steps)
         if weighting == "clustered" and (steps == 2 or initial_update):
             check.check_enough_clusters(self.clusters, self.M + len(self.ZS_names), center)
-        equations, solve = Equations.of(self, free), self.solver(free)
+        solve = self.solver(free)
         if self.cost_model is not None and self.cost_model.log and self.cost_model.bounds[0] is None:
             check.check_costs_at_start(solve(free.start), self.market_ids)
-        covariance = partial(self.moment_covariance, equations, kind=weighting, center=center)
-        fit = gmm_steps(equations, solve, starts, search, steps, covariance, initial_update, progress)
-        return Estimates(self, free, equations, fit, errors, center, searched=search is not stay)
+        covariance = partial(self.moment_covariance, kind=weighting, center=center)
+        fit = gmm_steps(self.equations, solve, starts, search, steps, covariance, initial_update, progress)
+        return Estimates(self, free, fit, errors, center, searched=search is not stay)
 
     def searches(self, method=None, options=None):
         """The quick search and the one that goes on, as in `corners.search_within`, by their name in `estimate`."""
@@ -323,10 +337,10 @@ class Problem:
         """Gauss-Newton; with a supply side, where residuals are large, BFGS from its curvature at once."""
         return gauss_newton if self.cost_model is None else quasi_newton
 
-    def moment_covariance(self, equations, unobservables, kind, center):
+    def moment_covariance(self, unobservables, kind, center):
         """S (M, M) of the moments of all equations, at unobservables before absorption."""
         xi, others = unobservables[:self.N], unobservables[self.N:]
-        return equations.moment_covariance(np.r_[self.demean(xi), others], kind, self.clusters, center)
+        return self.equations.moment_covariance(np.r_[self.demean(xi), others], kind, self.clusters, center)
 
     def solver(self, free, blocks=None, prices=None, X1=None):
         """The function from theta2 (P,) to what the linear equations explain: delta, and with a supply side costs.
@@ -375,16 +389,16 @@ class Problem:
         sigma = check.parameter_matrix(sigma, self.X2_names, self.node_names, "sigma", lower=True)
         pi = check.parameter_matrix(pi, self.X2_names, self.demographic_names, "pi")
         (rows, columns), (pi_rows, pi_columns) = np.nonzero(sigma), np.nonzero(pi)
-        searched = np.flatnonzero(self.linear.price_slope.any(0)) if self.cost_model is not None else np.empty(0, int)
+        searched = np.flatnonzero(self.linear.moves_with_price & (self.cost_model is not None))
         start = np.zeros(self.K1)
         start[searched] = check.searched_beta(beta, self.X1_names, searched, self.cost_model is not None)
         rows, columns = np.r_[rows, pi_rows], np.r_[columns, pi_columns + self.L]
-        unit = np.r_[units(self.X2.values)[rows], units(self.linear.values)[searched]]
-        on_price = np.r_[self.X2.price_slope.any(0)[rows], np.ones(len(searched), bool)]
+        unit = np.r_[self.random.units[rows], self.linear.units[searched]]
+        on_price = np.r_[self.random.moves_with_price[rows], np.ones(len(searched), bool)]
         free = Free(np.hstack([sigma, pi]), rows, columns, self.L, start, searched,
                     self._theta2_names(rows, columns, searched), unit, on_price=on_price)
         free = replace(free, even=np.isin(free.nodes, np.flatnonzero(self.even_nodes)))
-        check.price_coefficients(free, self.X1_names, self.X2.price_slope)
+        check.price_coefficients(free, self.X1_names, self.random.moves_with_price)
         return replace(free, **check.sigma_bounds(sigma_bounds, free, sigma.shape))
 
     @cached_property
@@ -452,6 +466,7 @@ class Problem:
         other._absorb(now["absorb"])
         if supply is not None:
             other._read_supply(now["supply"], now["log_costs"], now["cost_bounds"], now["supply_instruments"])
+        other.equations = other._linear_equations()
         return other
 
     def _replaceable(self, arguments):
@@ -477,7 +492,7 @@ class Problem:
     @property
     def prices_matter(self):
         """Whether utility moves with price."""
-        return bool(self.linear.price_slope.any() or self.X2.price_slope.any())
+        return bool(self.linear.moves_with_price.any() or self.random.moves_with_price.any())
 
     def __repr__(self):
         agents = "" if not self.K2 else f", {len(self.tastes) / self.T:.4g} consumer types a market"
@@ -492,9 +507,3 @@ class Problem:
             lines.append(f"  {'log costs' if self.cost_model.log else 'costs':<12}  {', '.join(self.X3_names)}")
             lines.append(f"  moments       {len(self.ZS_names)}: {listing(self.ZS_names, 4)}")
         return "\n".join(lines)
-
-
-def units(X):
-    """By how much the coefficient of each column (K,) must change to change utilities by about one."""
-    size = np.linalg.norm(X, axis=0) / np.sqrt(len(X))
-    return 1 / np.where(size > 0, size, 1)

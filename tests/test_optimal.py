@@ -59,7 +59,7 @@ def test_they_are_the_derivatives_of_delta_at_expected_shares(found):
     ours, problem = found.optimal_instruments(), found.problem
     block = next(block[b] for block in problem.blocks for b in range(len(block.markets)) if block.markets[b] == 0)
     rows = block.index
-    X2 = problem.X2.values[rows].copy()
+    X2 = problem.X2[rows].copy()
     X2[:, 0] = ours.prices[rows]                                # 0 + prices + x + group
 
     def delta(theta2):

@@ -7,7 +7,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from blpteach import Problem, Truth, concentrate, load_simulated, simulate, weighting_2sls
 from blpteach.examples import cereal
 from blpteach.corners import invertible_start, random_starts, search_within
-from blpteach.equations import Equations
 from blpteach.outer_loop import MeanUtilities, Objective, gauss_newton, gmm_steps, solve_delta
 from blpteach.progress import Progress
 from blpteach.simulation import FORMULAS
@@ -300,11 +299,11 @@ def test_two_steps_use_the_efficient_weights_of_the_first(simulated, found):
 
 
 def test_several_starts_compete(simulated, found):
-    free, equations = found.free, Equations.of(simulated, found.free)
+    free = found.free
 
     def search(objective, start):
         return search_within(objective, start, free, gauss_newton, gauss_newton)
-    fit = gmm_steps(equations, simulated.solver(free), [free.start, found.theta2], search)
+    fit = gmm_steps(simulated.equations, simulated.solver(free), [free.start, found.theta2], search)
     assert len(fit.starts) == 2
     assert_allclose(fit.point.theta2, found.theta2, rtol=1e-6)
 

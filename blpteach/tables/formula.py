@@ -2,6 +2,7 @@
 import ast
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from difflib import get_close_matches
 
 import numpy as np
@@ -32,6 +33,17 @@ class Design:
     endogenous: np.ndarray
     price_slope: np.ndarray
     price_curved: np.ndarray
+
+    @cached_property
+    def moves_with_price(self):
+        """Which columns (K,) depend on `prices`."""
+        return self.price_slope.any(0)
+
+    @cached_property
+    def units(self):
+        """By how much each column's coefficient (K,) must change to change utilities by about one."""
+        size = np.linalg.norm(self.values, axis=0) / np.sqrt(len(self.values))
+        return 1 / np.where(size > 0, size, 1)
 
 
 def design(formula, table, argument, where):

@@ -444,9 +444,9 @@ def steps(count):
         raise InputError(f"steps must be 1 or 2, not {count!r}.")
 
 
-def price_coefficients(free, X1_names, X2_price_slope):
+def price_coefficients(free, X1_names, moves_with_price):
     """Where margins depend on searched price coefficients, these are not all zero at the start."""
-    moves = free.Gamma[X2_price_slope.any(0)]
+    moves = free.Gamma[moves_with_price]
     if len(free.searched) and not free.beta[free.searched].any() and not moves.any():
         raise InputError(f"beta: the starting value of `{X1_names[free.searched[0]]}` is zero, "
                          "and no taste for price is random: nobody minds prices, "
