@@ -41,7 +41,7 @@ class Design:
 
     @cached_property
     def units(self):
-        """By how much each column's coefficient (K,) must change to change utilities by about one."""
+        """By how much each column's coefficient (K,) must change to move utilities by about one."""
         size = np.linalg.norm(self.values, axis=0) / np.sqrt(len(self.values))
         return 1 / np.where(size > 0, size, 1)
 
