@@ -1,16 +1,16 @@
 """Bounds and corners: parameters that the minimum leaves at a bound, or a taste at zero.
 
 Nodes that lie symmetrically about zero make delta an even function of a column of sigma: it depends
-on the column's outer product. So zero is a stationary point, whatever the data say, and where tastes
-do not differ it is the minimum. Near it the Jacobian vanishes and Gauss-Newton steps are too long.
-What rests there is held, the others are searched without it, and the second derivative tells whether
-there is a way down.
+on the column's outer product. So zero is a stationary point, whatever the data say, and where
+tastes do not differ it is the minimum. Near it the Jacobian vanishes and Gauss-Newton steps are too
+long. What rests there is held, the others are searched without it, and the second derivative tells
+whether there is a way down.
 """
 import numpy as np
 
 from .outer_loop import ENOUGH, Start
 
-TINY = 1e-6                                                     # of the unit of a parameter: as good as zero
+TINY = 1e-6                                                     # of a parameter's unit: nearly zero
 
 
 def search_within(objective, start, free, first, then):
@@ -23,8 +23,8 @@ def search_within(objective, start, free, first, then):
     free : parameters.Free
         With the bounds, and which parameters are a column of sigma.
     first, then : functions
-        From an objective and a start to theta2 and a message: a quick search, and the one that goes on where the quick one
-        has not settled and nothing rests at a corner.
+        From an objective and a start to theta2 and a message: a quick search, and the one that goes
+        on where the quick one has not settled and nothing rests at a corner.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def search_within(objective, start, free, first, then):
     nearer = np.zeros(len(start)) if np.array_equal(start, free.start) else free.start
     theta2, halvings = invertible_start(objective, begun, nearer)
     held, search, message = np.zeros(len(start), bool), first, "nothing to search"
-    if (abs(theta2) <= TINY * free.unit).any():                 # at a corner from the start: no search gets away from there
+    if (abs(theta2) <= TINY * free.unit).any():                 # no search gets away from a corner
         held = columns_at_zero(objective, theta2, free, held, near=TINY)
         theta2 = np.where(held, 0, theta2)
     for _ in range(4 * len(start) + 1 if objective.at(theta2).usable else 0):
@@ -88,10 +88,23 @@ def invertible_start(objective, start, nearer=0.0, most=60):
     return start, most
 
 
-# Bounds --------------------------------------------------------------------------------------------------------------------
+# Bounds -------------------------------------------------------------------------------------------
 
 def up_to_bounds(theta2, found, free):
-    """`found`, or the first point on the way there that lies on a bound, and which parameters (P,) lie on it."""
+    """`found`, or the first point on the way there that lies on a bound.
+
+    Parameters
+    ----------
+    theta2, found : arrays (P,)
+        From where, and to where.
+    free : parameters.Free
+
+    Returns
+    -------
+    theta2 : array (P,)
+    hit : bool array (P,)
+        Which parameters lie on their bounds there.
+    """
     limit = np.clip(found, free.lower, free.upper)
     outside = found != limit
     if not outside.any():
@@ -103,10 +116,14 @@ def up_to_bounds(theta2, found, free):
     return np.where(hit, limit, theta2 + first * (found - theta2)), hit
 
 
-# Corners -------------------------------------------------------------------------------------------------------------------
+# Corners ------------------------------------------------------------------------------------------
 
 def columns_at_zero(objective, theta2, free, held, near=0.3):
-    """Columns of sigma, as a bool array (P,), that hardly count at theta2, with q flat at zero and not higher than here."""
+    """Columns of sigma, as a bool array (P,), that hardly count at theta2.
+
+    With the column at zero, q is flat and no higher than here. A column hardly counts where it
+    moves the residuals by less than `near` of their size.
+    """
     here, at_zero = objective.at(theta2), np.zeros(len(theta2), bool)
     if not here.usable:
         return at_zero
@@ -115,10 +132,16 @@ def columns_at_zero(objective, theta2, free, held, near=0.3):
         effect = here.R[:, of_column] @ theta2[of_column]
         if of_column.any() and effect @ effect <= near**2 * (1 + here.value):
             zero = objective.at(np.where(of_column, 0, theta2))
-            flat = abs(zero.R[:, of_column] * free.unit[of_column]).max() <= 1e-9 * (1 + np.sqrt(zero.value))
-            if flat and zero.value <= here.value + 10 * ENOUGH * (1 + here.value):
+            no_higher = zero.value <= here.value + 10 * ENOUGH * (1 + here.value)
+            if is_flat(zero, of_column, free) and no_higher:
                 at_zero |= of_column
     return at_zero
+
+
+def is_flat(point, of_column, free):
+    """Whether a column's parameters, in their units, don't move the residuals at a point."""
+    slopes = point.R[:, of_column] * free.unit[of_column]
+    return abs(slopes).max() <= 1e-9 * (1 + np.sqrt(point.value))
 
 
 def way_down(objective, theta2, free, held):
@@ -130,7 +153,7 @@ def way_down(objective, theta2, free, held):
             return step
     for column in np.unique(free.nodes[held & (theta2 == 0)]):
         of_column = held & (free.nodes == column) & (theta2 == 0)
-        if column >= 0 and abs(here.R[:, of_column] * free.unit[of_column]).max() <= 1e-9 * (1 + np.sqrt(here.value)):
+        if column >= 0 and is_flat(here, of_column, free):
             step = from_corner(objective, theta2, free, of_column)
             if step.any():
                 return step
@@ -150,7 +173,7 @@ def from_bound(here, theta2, free, k):
 
 
 def from_corner(objective, theta2, free, of_column, small=1e-2):
-    """A step (P,) along the column's direction of most negative curvature; zeros where all curvatures are positive.
+    """A step (P,) along the column's direction of most negative curvature; zeros if none is.
 
     Near a corner `r(c) = r + sum_ab A_ab c_a c_b / 2`, with A from the Jacobian a small way off. So
     `q = q_0 + sum_ab (r'A_ab) c_a c_b + ...`; along an eigenvector v it is lowest at
@@ -163,7 +186,8 @@ def from_corner(objective, theta2, free, of_column, small=1e-2):
         off[k] += small * free.unit[k] * (1 if free.upper[k] > 0 else -1)
         A[:, :, b] = objective.at(off).R[:, places] / (off[k] - theta2[k])
     unit = free.unit[places]
-    curvature, directions = np.linalg.eigh(np.einsum("m,mab->ab", r, (A + A.mT) / 2) * unit[:, None] * unit)
+    rA = np.einsum("m,mab->ab", r, (A + A.mT) / 2)
+    curvature, directions = np.linalg.eigh(rA * unit[:, None] * unit)
     v = unit * directions[:, 0]
     A_vv, step = np.einsum("mab,a,b->m", A, v, v), np.zeros(len(theta2))
     if curvature[0] < 0 and (r @ A_vv)**2 > ENOUGH * (1 + r @ r) * (A_vv @ A_vv):
@@ -172,14 +196,15 @@ def from_corner(objective, theta2, free, of_column, small=1e-2):
     return step
 
 
-# Starting values -----------------------------------------------------------------------------------------------------------
+# Starting values ----------------------------------------------------------------------------------
 
 def random_starts(free, count, seed):
     """More starting values around the given ones, of either sign of each column of sigma.
 
-    A column of sigma is multiplied by -1 or 1, unless a bound forbids it, and each of its elements by a
-    number between 0.25 and 2. An element of pi is multiplied by a number between -1 and 2, what
-    multiplies price by one between 0.25 and 2: a price coefficient of the wrong sign is no start.
+    A column of sigma is multiplied by -1 or 1, unless a bound forbids it, and each of its elements
+    by a number between 0.25 and 2. An element of pi is multiplied by a number between -1 and 2,
+    what multiplies price by one between 0.25 and 2: a price coefficient of the wrong sign is no
+    start.
 
     Parameters
     ----------
@@ -194,5 +219,7 @@ def random_starts(free, count, seed):
     size = rng.uniform(0.25, 2, (count, P))
     sign = rng.choice([-1.0, 1.0], (count, free.L + 1))         # one for each column of nodes
     either = rng.uniform(-1, 2, (count, P))
-    factor = np.where(free.nodes >= 0, size * sign[:, free.nodes], np.where(free.on_price, size, either))
-    return np.clip(np.where(free.lower >= 0, abs(factor), factor) * free.start, free.lower, free.upper)
+    of_sigma, of_others = size * sign[:, free.nodes], np.where(free.on_price, size, either)
+    factor = np.where(free.nodes >= 0, of_sigma, of_others)
+    factor = np.where(free.lower >= 0, abs(factor), factor)
+    return np.clip(factor * free.start, free.lower, free.upper)

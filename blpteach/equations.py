@@ -2,7 +2,8 @@
 
 With a supply side `delta = X1 beta + xi` and `c~ = X3 gamma + omega` are stacked, block-diagonal in
 regressors and instruments, so that the estimator of one equation is the estimator of several. The
-stack has E rows for each of N products, and moments are averages over products: that is where E enters.
+stack has E rows for each of N products, and moments are averages over products: that is where E
+enters.
 """
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +30,8 @@ class Equations:
     >>> from blpteach import Problem, simulate
     >>> from blpteach.simulation import FORMULAS, SUPPLY
     >>> problem = Problem(*simulate(T=3), **FORMULAS, supply=SUPPLY)
-    >>> problem.equations.X.shape == (2 * problem.N, problem.K1 - 1 + problem.K3)    # that of prices is searched
+    >>> K = problem.K1 - 1 + problem.K3                         # that of prices is searched
+    >>> problem.equations.X.shape == (2 * problem.N, K)
     True
     """
     regressors: list
@@ -45,11 +47,11 @@ class Equations:
         """All instruments (E N, M)."""
         return self.instruments[0] if len(self.instruments) == 1 else block_diag(*self.instruments)
 
-    # Step 3 for all equations: averages are over products, not over the rows of the stack ----------
+    # Step 3 for all equations: averages are over products, not over the rows of the stack ---------
 
     @cached_property
     def first_step(self):
-        """`W = (Z'Z / N)^-1` (M, M), as in `gmm.weighting_2sls`, and what `concentrate` makes of it."""
+        """`W = (Z'Z / N)^-1` (M, M), as in `gmm.weighting_2sls`, with its `concentrate(W)`."""
         W = weighting_2sls(self.Z) / len(self.instruments)
         return W, *self.concentrate(W)
 
@@ -59,15 +61,27 @@ class Equations:
         return beta_map, np.sqrt(len(self.instruments)) * moment_map
 
     def moment_jacobian(self, jacobian):
-        """G (M, P + K) from the Jacobian (E N, P) of what the equations explain, as in `gmm.moment_jacobian`."""
+        """G (M, P + K), as in `gmm.moment_jacobian`.
+
+        Parameters
+        ----------
+        jacobian : array (E N, P)
+            Of what the equations explain, in theta2.
+
+        Returns
+        -------
+        array (M, P + K)
+        """
         return len(self.instruments) * moment_jacobian(self.Z, self.X, jacobian)
 
     def unobservables(self, values, W):
-        """What is left of `values` (E N,) after the linear parameters (3.3): xi, or xi above omega."""
+        """What the linear parameters leave of `values` (E N,) (3.3): xi, or xi above omega."""
         return values - self.X @ iv_gmm(values, self.X, self.Z, W)
 
     def moment_covariance(self, unobservables, kind, clusters, center):
-        """S (M, M) of all moments (3.7); unadjusted, `cov(xi, omega)` times the products of instruments.
+        """S (M, M) of all moments (3.7).
+
+        Unadjusted it is `cov(xi, omega)` times the products of instruments.
 
         Parameters
         ----------

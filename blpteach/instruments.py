@@ -200,7 +200,8 @@ def check_column(products, name):
         other = f"It must be a pandas DataFrame, not {kind(products)}.{how}"
         remedy = suggestion(name, products) if is_table else other
         raise InputError(f"products has no column `{name}`. {remedy}")
-    check_complete(products, name, products["market_ids"] if "market_ids" in products else products[name])
+    where = products["market_ids"] if "market_ids" in products else products[name]
+    check_complete(products, name, where)
     check_ids(products[name], name, "products")
 
 

@@ -1,8 +1,8 @@
 """Step 2. Share inversion: the mean utilities at which the model's shares are the observed ones.
 
-Given theta2, hence mu, there is one delta with `s(delta, mu) = S`. Berry, Levinsohn and Pakes find it as the fixed point of a
-contraction. Here are the map in two forms, the outside-share correction, an acceleration, Newton's method, and how delta
-moves with theta2. Leading axes `...` are markets.
+Given theta2, hence mu, there is one delta with `s(delta, mu) = S`. Berry, Levinsohn and Pakes find
+it as the fixed point of a contraction. Here are the map in two forms, the outside-share correction,
+an acceleration, Newton's method, and how delta moves with theta2. Leading axes `...` are markets.
 """
 from dataclasses import dataclass
 from functools import partial
@@ -10,11 +10,12 @@ from functools import partial
 import numpy as np
 
 from .errors import InputError, counted, listing
-from .utility import buyers, inclusive_value, log_share_jacobian, log_shares, market_shares, taste_slopes
+from .utility import (buyers, inclusive_value, log_share_jacobian, log_shares, market_shares,
+                      taste_slopes)
 
 TOLERANCE = 1e-13
-LONGEST_LEAP = 1e6                                              # step length of SQUAREM, a guard against division by zero
-PATIENCE = 40.0                                                 # of Newton, before it gives a market up
+LONGEST_LEAP = 1e6                                              # of SQUAREM, against dividing by 0
+PATIENCE = 40.0                                                 # of Newton, until it gives up
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,20 @@ class Inversion:
     method: str
 
     def __repr__(self):
-        failed = np.size(self.converged) - np.count_nonzero(self.converged)
+        markets = np.size(self.converged)
+        failed = markets - np.count_nonzero(self.converged)
         state = f"{counted(failed, 'market')} NOT converged" if failed else "converged"
-        return f"Inversion of {counted(np.size(self.converged), 'market')} by {self.method}: {state} after {counted(self.iterations, 'iteration')}"
+        return (f"Inversion of {counted(markets, 'market')} by {self.method}: "
+                f"{state} after {counted(self.iterations, 'iteration')}")
 
 
-# The object of the step: a map whose fixed point is delta ------------------------------------------------------------------
+# The object of the step: a map whose fixed point is delta -----------------------------------------
 
 def log_contraction(shares, mu, weights, corrected=False):
     """The BLP contraction (2.1): `delta_j <- delta_j + log S_j - log s_j(delta)`.
 
-    The corrected map (2.3) subtracts the same difference for the outside good, `log S_0 - log s_0(delta)`; its fixed point
-    is the same and its rate better.
+    The corrected map (2.3) subtracts the same difference for the outside good,
+    `log S_0 - log s_0(delta)`; its fixed point is the same and its rate better.
 
     Parameters
     ----------
@@ -68,7 +71,8 @@ def log_contraction(shares, mu, weights, corrected=False):
 
     Source
     ------
-    Berry, Levinsohn and Pakes (1995), equation 6.8; Fukasawa (2024), arXiv 2404.04494, for the correction.
+    Berry, Levinsohn and Pakes (1995), equation 6.8; for the correction Fukasawa (2024), arXiv
+    2404.04494.
 
     Examples
     --------
@@ -89,16 +93,18 @@ def log_contraction(shares, mu, weights, corrected=False):
 
 
 def exp_contraction(shares, mu, weights, corrected=True):
-    """The same map with `exp(mu)` computed once (2.2): an iteration is two products of a matrix and a vector.
+    """The same map with `exp(mu)` computed once (2.2).
 
-    With `k_i = w_i / (1 + sum_m exp(delta_m) exp(mu_im))`, the share is `s_j = exp(delta_j) sum_i exp(mu_ij) k_i`, so the next
-    delta is `log S_j - log sum_i exp(mu_ij) k_i`. Both parts of the fraction are scaled by the type's largest `exp(mu)`.
+    With `k_i = w_i / (1 + sum_m exp(delta_m) exp(mu_im))`, the share is
+    `s_j = exp(delta_j) sum_i exp(mu_ij) k_i`, so the next delta is
+    `log S_j - log sum_i exp(mu_ij) k_i`. An iteration is two products of a matrix and a vector.
+    Both parts of the fraction are scaled by the type's largest `exp(mu)`.
 
     Parameters
     ----------
     shares, mu, weights, corrected
-        As in `log_contraction`. Where |mu| runs into the hundreds the scaled `exp(mu)` may underflow, and the map gives
-        infinite values: use Newton's method there.
+        As in `log_contraction`. Where |mu| runs into the hundreds the scaled `exp(mu)` may
+        underflow, and the map gives infinite values: use Newton's method there.
 
     Returns
     -------
@@ -107,7 +113,8 @@ def exp_contraction(shares, mu, weights, corrected=True):
 
     Source
     ------
-    Berry, Levinsohn and Pakes (1995); Brunner, Heiss, Romahn and Weiser (2017) discuss the exponentiated form.
+    Berry, Levinsohn and Pakes (1995); Brunner, Heiss, Romahn and Weiser (2017) discuss the
+    exponentiated form.
 
     Examples
     --------
@@ -129,7 +136,9 @@ def exp_contraction(shares, mu, weights, corrected=True):
 
 
 def logit_delta(shares, weights):
-    """Berry's (1994) inversion, exact without random tastes and the starting value with them: `log S_j - log S_0`.
+    """Berry's (1994) inversion: `log S_j - log S_0`.
+
+    It is exact without random tastes, and the starting value with them.
 
     Parameters
     ----------
@@ -151,11 +160,11 @@ def logit_delta(shares, weights):
 
 
 def observed_outside(shares, weights):
-    """Outside share to compare with `sum_i w_i s_i0`: `sum_i w_i - sum_j S_j` (..., 1), like with like for any weights."""
+    """Outside share `sum_i w_i - sum_j S_j` (..., 1), like `sum_i w_i s_i0` for any weights."""
     return weights.sum(-1, keepdims=True) - shares.sum(-1, keepdims=True)
 
 
-# Ways to the fixed point ---------------------------------------------------------------------------------------------------
+# Ways to the fixed point --------------------------------------------------------------------------
 
 def relative_change(new, old):
     """Largest change in delta by market (...), relative where |delta| exceeds one."""
@@ -191,9 +200,10 @@ def iterate(update, delta, tolerance=TOLERANCE, max_iterations=5000):
 
 
 def squarem(update, delta, tolerance=TOLERANCE, max_iterations=100):
-    """Two plain steps, then a leap along their difference (2.4), with a step length for each market.
+    """Two plain steps, then a leap along their difference (2.4).
 
-    `r = f(delta) - delta`, `v = f(f(delta)) - 2 f(delta) + delta`, `delta <- delta + 2 a r + a^2 v` with `a = max(1, |r| / |v|)`.
+    With `r = f(delta) - delta` and `v = f(f(delta)) - 2 f(delta) + delta` the leap is
+    `delta <- delta + 2 a r + a^2 v`; each market has a step length `a = max(1, |r| / |v|)`.
 
     Parameters
     ----------
@@ -227,11 +237,14 @@ def squarem(update, delta, tolerance=TOLERANCE, max_iterations=100):
 
 
 def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, first_step=2.0):
-    """Newton's method on log shares (2.5): `delta <- delta + (d log s / d delta)^-1 (log S - log s(delta))`.
+    """Newton's method on log shares (2.5).
 
-    It works in logarithms throughout, so that nothing overflows. From far away the full step overshoots, so a step is
-    shortened to a length that doubles after a success and shrinks to a quarter after a failure, which is taken back. A failure
-    costs patience, one or as much as the largest gap; a market without patience left is given up.
+    `delta <- delta + (d log s / d delta)^-1 (log S - log s(delta))`
+
+    It works in logarithms throughout, so that nothing overflows. From far away the full step
+    overshoots, so a step is shortened to a length that doubles after a success and shrinks to a
+    quarter after a failure, which is taken back. A failure costs patience, one or as much as the
+    largest gap; a market without patience left is given up.
 
     Parameters
     ----------
@@ -248,22 +261,26 @@ def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, 
     Returns
     -------
     delta, residuals
-        As in `iterate`; a residual is the largest element of the full step, zero where shares agree to the last digit.
+        As in `iterate`; a residual is the largest element of the full step, zero where shares agree
+        to the last digit.
     """
-    exact, longest = rounding(mu), np.full(delta.shape[:-1], first_step)     # (...)  a step length for each market
-    patience, residuals = np.full(delta.shape[:-1], PATIENCE), []
+    exact, residuals = rounding(mu), []
+    longest = np.full(delta.shape[:-1], first_step)             # (...)  step length by market
+    patience = np.full(delta.shape[:-1], PATIENCE)              # (...)
     gap, slope = gap_and_slope(shares, mu, weights, delta)
     step = solve_or_nan(slope, gap)
     while len(residuals) < max_iterations:
-        residuals.append(np.where(abs(gap).max(-1) <= exact, 0.0, relative_change(delta + step, delta)))
+        change = relative_change(delta + step, delta)           # (...)
+        residuals.append(np.where(abs(gap).max(-1) <= exact, 0.0, change))
         left = (residuals[-1] > tolerance) & (patience > 0)     # NaN will stay NaN
         if not left.any():
             break
         short = step * np.minimum(1, longest / abs(step).max(-1))[..., None]
-        new_gap = gap.copy()
-        new_gap[left], slope = gap_and_slope(shares[left], mu[left], weights[left], (delta + short)[left])
+        new_delta, new_gap = delta + short, gap.copy()
+        new_gap[left], slope = gap_and_slope(shares[left], mu[left], weights[left], new_delta[left])
         good = left & is_closer(shares, gap, new_gap, short)
-        delta, gap = np.where(good[..., None], delta + short, delta), np.where(good[..., None], new_gap, gap)
+        delta = np.where(good[..., None], new_delta, delta)
+        gap = np.where(good[..., None], new_gap, gap)
         step[good] = solve_or_nan(slope[good[left]], gap[good])
         longest = longest * np.where(good, 2, 0.25)
         patience = patience - np.where(good, 0, np.maximum(1, abs(gap).max(-1)))
@@ -271,19 +288,23 @@ def newton(shares, mu, weights, delta, tolerance=TOLERANCE, max_iterations=200, 
 
 
 def is_closer(shares, gap, new_gap, step):
-    """Whether a step led closer to the solution, by market (...): downhill, or to a smaller largest gap.
+    """Whether a step led closer, by market (...): downhill, or to a smaller largest gap.
 
-    The hill is the convex function `sum_i w_i log(1 + sum_j exp(V_ij)) - sum_j S_j delta_j`: its slope is `s - S`, so delta is
-    at its bottom. By the trapezoid rule a step leads down where the slopes at its two ends do on average.
+    The hill is the convex function `sum_i w_i log(1 + sum_j exp(V_ij)) - sum_j S_j delta_j`: its
+    slope is `s - S`, so delta is at its bottom. By the trapezoid rule a step leads down where the
+    slopes at its two ends do on average.
     """
     slope, new_slope = (shares * np.expm1(-g) for g in (gap, new_gap))       # s - S  (..., J)
     return (np.vecdot(slope + new_slope, step) < 0) | (abs(new_gap).max(-1) < abs(gap).max(-1))
 
 
 def gap_and_slope(shares, mu, weights, delta):
-    """`log S - log s(delta)` (..., J) and its slope `d log s / d delta` (..., J, J), by logarithms alone."""
-    log_P = delta[..., None] + mu - inclusive_value(delta, mu)[..., None, :]             # (..., J, I)
-    log_wP = log_P + np.log(weights)[..., None, :]              # -inf for a type of weight zero, which the sum passes over
+    """`log S - log s(delta)` (..., J) and the slope `d log s / d delta` (..., J, J), by logs alone.
+
+    A type of weight zero has a logarithm of -inf, which the sum passes over.
+    """
+    log_P = delta[..., None] + mu - inclusive_value(delta, mu)[..., None, :]   # (..., J, I)
+    log_wP = log_P + np.log(weights)[..., None, :]
     top = log_wP.max(-1, keepdims=True)
     B = exp(log_wP - top)
     total = B.sum(-1, keepdims=True)
@@ -291,17 +312,17 @@ def gap_and_slope(shares, mu, weights, delta):
 
 
 def exp(a):
-    """The exponential, of -700 at least: what is less is nothing, and takes a processor several times as long to find."""
+    """The exponential, of -700 at least: what is less is nothing, and slow to compute."""
     return np.exp(np.maximum(a, -700))
 
 
 def rounding(mu):
-    """Differences in log shares (...) that double precision can't resolve, since utilities are as large as |mu|."""
+    """Differences in log shares (...) that double precision can't resolve at utilities of |mu|."""
     return np.minimum(16 * np.finfo(float).eps * (1 + abs(mu).max((-2, -1))), 1e-9)
 
 
 def solve_or_nan(A, b):
-    """`A^-1 b` (..., J) for stacks of markets: NaN where A is not finite, least squares where it is singular."""
+    """`A^-1 b` (..., J): NaN where A is not finite, least squares where it is singular."""
     finite = np.isfinite(A).all((-2, -1))[..., None]
     A = np.where(finite[..., None], A, np.eye(A.shape[-1]))
     try:
@@ -311,9 +332,10 @@ def solve_or_nan(A, b):
     return np.where(finite, x, np.nan)
 
 
-# The function that the estimator calls -------------------------------------------------------------------------------------
+# The function that the estimator calls ------------------------------------------------------------
 
-def invert_shares(shares, mu, weights, method="default", corrected=True, tolerance=TOLERANCE, max_iterations=None, start=None):
+def invert_shares(shares, mu, weights, method="default", corrected=True, tolerance=TOLERANCE,
+                  max_iterations=None, start=None):
     """The delta at which the model's shares equal the observed ones (2.6): `s(delta, mu) = S`.
 
     Parameters
@@ -325,14 +347,16 @@ def invert_shares(shares, mu, weights, method="default", corrected=True, toleran
     weights : array (..., I)
         Integration weights.
     method : str
-        `"log"`: the contraction in log form. `"exp"`: in exponentiated form. `"squarem"`: the latter, accelerated.
-        `"newton"`: Newton's method with clipped steps. `"default"`: SQUAREM, then Newton for the markets that are left.
+        `"log"`: the contraction in log form. `"exp"`: in exponentiated form. `"squarem"`: the
+        latter, accelerated. `"newton"`: Newton's method with clipped steps. `"default"`: SQUAREM,
+        then Newton for the markets that are left.
     corrected : bool
         Whether the contractions subtract the outside good's difference. Newton has no use for it.
     tolerance : float
         On the largest change in delta, relative once |delta| exceeds one.
     max_iterations : int, optional
-        By default 5000 for the plain contractions, 1000 for SQUAREM, 200 for Newton; `"default"` grants SQUAREM 100.
+        By default 5000 for the plain contractions, 1000 for SQUAREM, 200 for Newton; `"default"`
+        grants SQUAREM 100.
     start : array (..., J), optional
         By default the logit's delta.
 
@@ -343,8 +367,9 @@ def invert_shares(shares, mu, weights, method="default", corrected=True, toleran
     Raises
     ------
     InputError
-        Where no delta exists: a share is not positive, or the inside shares sum to as much as the weights.
-        For masked arrays, an unknown method, and `max_iterations` that is no positive whole number.
+        Where no delta exists: a share is not positive, or the inside shares sum to as much as the
+        weights. For masked arrays, an unknown method, and `max_iterations` that is no positive
+        whole number.
 
     Examples
     --------
@@ -352,18 +377,22 @@ def invert_shares(shares, mu, weights, method="default", corrected=True, toleran
     array([-0.91629073, -0.51082562])
     """
     if method not in METHODS:
-        raise InputError(f"Step 2: there is no inversion method {method!r}; choose one of {', '.join(METHODS)}.")
-    if max_iterations is not None and not (isinstance(max_iterations, (int, np.integer)) and max_iterations > 0):
-        raise InputError(f"Step 2: max_iterations={max_iterations!r} must be a whole number, 1 or more.")
+        raise InputError(f"Step 2: there is no inversion method {method!r}; "
+                         f"choose one of {', '.join(METHODS)}.")
+    whole = isinstance(max_iterations, (int, np.integer))
+    if max_iterations is not None and not (whole and max_iterations > 0):
+        raise InputError(f"Step 2: max_iterations={max_iterations!r} must be a whole number, "
+                         "1 or more.")
     check_unmasked(shares, mu, weights)
     shares, mu, weights = same_markets(shares, mu, weights)
     check_invertible(shares, weights)
     start = logit_delta(shares, weights) if start is None else start
     limits = {} if max_iterations is None else {"max_iterations": max_iterations}
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):      # not finite means not converged, and is reported
+    # What is not finite has not converged, and is reported.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         delta, residuals = METHODS[method](shares, mu, weights, start, corrected, tolerance, limits)
         converged = (residuals[-1] <= tolerance) & np.isfinite(delta).all(-1)
-        if wild(mu).any():                                      # exp(mu) loses digits there: believe the shares alone
+        if wild(mu).any():                                      # exp(mu) loses digits: trust shares
             converged &= abs(np.log(shares) - log_shares(delta, mu, weights)).max(-1) <= 1e-9
     return Inversion(delta, converged, len(residuals), np.array(residuals), method)
 
@@ -381,7 +410,8 @@ def check_unmasked(shares, mu, weights):
 def same_markets(shares, mu, weights):
     """The three arrays with the same leading axes."""
     leading = np.broadcast_shapes(shares.shape[:-1], mu.shape[:-2], weights.shape[:-1])
-    return (np.broadcast_to(shares, leading + shares.shape[-1:]), np.broadcast_to(mu, leading + mu.shape[-2:]),
+    return (np.broadcast_to(shares, leading + shares.shape[-1:]),
+            np.broadcast_to(mu, leading + mu.shape[-2:]),
             np.broadcast_to(weights, leading + weights.shape[-1:]))
 
 
@@ -393,43 +423,57 @@ def wild(mu):
 def check_invertible(shares, weights):
     """Refuse shares that no delta can produce."""
     if not (shares > 0).all():
-        raise InputError("Step 2: every share must be positive to be inverted. Aggregate to longer periods or larger markets; "
+        raise InputError("Step 2: every share must be positive to be inverted. "
+                         "Aggregate to longer periods or larger markets; "
                          "dropping products that nobody bought selects on the outcome.")
     outside = observed_outside(shares, weights)[..., 0]
-    nothing = ~(outside > 4 * np.finfo(float).eps * weights.sum(-1))         # what rounding leaves of a sum to one is nothing
+    # What rounding leaves of a sum to one is nothing.
+    nothing = ~(outside > 4 * np.finfo(float).eps * weights.sum(-1))
     if nothing.any():
         markets = listing(np.flatnonzero(nothing))
-        raise InputError(f"Step 2: in market(s) {markets} the inside shares sum to as much as the weights or more, "
-                         "which leaves nothing for the outside good: no delta exists.")
+        raise InputError(f"Step 2: in market(s) {markets} the inside shares sum to as much as the "
+                         "weights or more, which leaves nothing for the outside good: "
+                         "no delta exists.")
 
+
+# The methods by name. They take the arguments of `invert_shares`, and `limits`: a dict with
+# `max_iterations`, or empty. They return delta and residuals, as `iterate` does.
 
 def by_log(shares, mu, weights, start, corrected, tolerance, limits):
+    """The contraction in log form."""
     return iterate(log_contraction(shares, mu, weights, corrected), start, tolerance, **limits)
 
 
 def by_exp(shares, mu, weights, start, corrected, tolerance, limits):
+    """The contraction in exponentiated form."""
     return iterate(exp_contraction(shares, mu, weights, corrected), start, tolerance, **limits)
 
 
 def by_squarem(shares, mu, weights, start, corrected, tolerance, limits):
-    return squarem(exp_contraction(shares, mu, weights, corrected), start, tolerance, **{"max_iterations": 1000, **limits})
+    """The exponentiated form, accelerated."""
+    update = exp_contraction(shares, mu, weights, corrected)
+    return squarem(update, start, tolerance, **{"max_iterations": 1000, **limits})
 
 
 def by_newton(shares, mu, weights, start, corrected, tolerance, limits):
+    """Newton's method, for which `corrected` means nothing."""
     return newton(shares, mu, weights, start, tolerance, **limits)
 
 
 def by_default(shares, mu, weights, start, corrected, tolerance, limits):
-    """SQUAREM, ten iterations and then as many again in the markets that are left; Newton for those that it leaves in the end.
+    """SQUAREM, and Newton for the markets that it leaves in the end.
 
-    Newton has the last word also where `exp(mu)` is out of range.
+    SQUAREM does ten iterations, then as many again in the markets that are left. Newton has the
+    last word also where `exp(mu)` is out of range.
     """
     def leap(shares, mu, weights, delta, iterations):
-        return squarem(exp_contraction(shares, mu, weights, corrected), delta, tolerance, iterations)
+        update = exp_contraction(shares, mu, weights, corrected)
+        return squarem(update, delta, tolerance, iterations)
     most = limits.get("max_iterations", 100)
     delta, residuals = leap(shares, mu, weights, start, min(10, most))
     while len(residuals) < most and (left := residuals[-1] > tolerance).any():
-        go_on(partial(leap, iterations=min(len(residuals), most - len(residuals))), left, delta, residuals, shares, mu, weights)
+        again = partial(leap, iterations=min(len(residuals), most - len(residuals)))
+        go_on(again, left, delta, residuals, shares, mu, weights)
     left = ~(residuals[-1] <= tolerance) | wild(mu)             # NaN counts as left
     if left.any():
         delta = np.where(np.isfinite(delta), delta, start)
@@ -438,22 +482,29 @@ def by_default(shares, mu, weights, start, corrected, tolerance, limits):
 
 
 def go_on(method, left, delta, residuals, shares, mu, weights):
-    """Run `method` in the markets that are left, in place. The others keep their delta and their last residual."""
+    """Run `method` in the markets that are left, in place.
+
+    The others keep their delta and their last residual.
+    """
     delta[left], rest = method(shares[left], mu[left], weights[left], delta[left])
     for residual in rest:
         residuals.append(np.array(residuals[-1]))               # a copy
         residuals[-1][left] = residual
 
 
-METHODS = {"default": by_default, "log": by_log, "exp": by_exp, "squarem": by_squarem, "newton": by_newton}
+METHODS = {"default": by_default, "log": by_log, "exp": by_exp, "squarem": by_squarem,
+           "newton": by_newton}
 
 
-# Its derivatives -----------------------------------------------------------------------------------------------------------
+# Its derivatives ----------------------------------------------------------------------------------
 
 def delta_jacobian(P, B, X2, tastes, rows, columns):
-    """How delta moves with theta2 while shares stay put (2.7): `d delta / d theta2 = -(d log s / d delta)^-1 d log s / d theta2`.
+    """How delta moves with theta2 while shares stay put (2.7).
 
-    In terms of the buyers of j, `d log s_j / d Gamma_kl = E[v_il (x_jk - sum_m s_im x_mk) | i buys j]`: a taste for k raises
+    `d delta / d theta2 = -(d log s / d delta)^-1 d log s / d theta2`
+
+    In terms of the buyers of j,
+    `d log s_j / d Gamma_kl = E[v_il (x_jk - sum_m s_im x_mk) | i buys j]`: a taste for k raises
     product j's share as far as j has more of k than its buyers' expected choice.
 
     Parameters
@@ -479,7 +530,8 @@ def delta_jacobian(P, B, X2, tastes, rows, columns):
     Examples
     --------
     >>> P = np.array([[0.1, 0.3], [0.2, 0.2]])
-    >>> delta_jacobian(P, buyers(P, np.full(2, 0.5)), np.ones((2, 1)), np.array([[-1.0], [1.0]]), [0], [0]).round(4)
+    >>> B, x, nodes = buyers(P, np.full(2, 0.5)), np.ones((2, 1)), np.array([[-1.0], [1.0]])
+    >>> delta_jacobian(P, B, x, nodes, [0], [0]).round(4)
     array([[-0.25  ],
            [ 0.0625]])
     """
@@ -488,9 +540,10 @@ def delta_jacobian(P, B, X2, tastes, rows, columns):
 
 
 def contraction_rate(P, weights, corrected=False):
-    """Factor by which an iteration shrinks the error near the solution (2.8): the spectral radius of the map's Jacobian.
+    """Factor by which an iteration shrinks the error near the solution (2.8).
 
-    Uncorrected, the Jacobian is `A_jk = E[s_ik | i buys j]`; the correction subtracts `E[s_ik | i buys nothing]`.
+    It is the spectral radius of the map's Jacobian. Uncorrected, that is
+    `A_jk = E[s_ik | i buys j]`; the correction subtracts `E[s_ik | i buys nothing]`.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Step 5. What estimates are for: elasticities, diversion, markups, mergers and welfare.
 
-All of it follows from choice probabilities and from alpha, how a type's utility moves with price. Leading axes `...` are
-markets; J products, I consumer types.
+All of it follows from choice probabilities and from alpha, how a type's utility moves with price.
+Leading axes `...` are markets; J products, I consumer types.
 """
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from .errors import InputError
 from .utility import choice_probabilities, inclusive_value, own_and_cross_slopes
 
 
-# Price derivatives ---------------------------------------------------------------------------------------------------------
+# Price derivatives --------------------------------------------------------------------------------
 
 def price_coefficients(dX1, beta, dX2, Gamma, tastes):
     """How utility moves with price (5.1): `alpha_ij = d u_ij / d p_j`, through X1 and X2 together.
@@ -19,12 +19,15 @@ def price_coefficients(dX1, beta, dX2, Gamma, tastes):
     Parameters
     ----------
     dX1 : array (..., J, K1)
-        Derivative of the linear characteristics in price: a one in the column of prices, zeros elsewhere.
+        Derivative of the linear characteristics in price: one in the column of prices, else zero.
     beta : array (K1,)
+        Mean tastes.
     dX2 : array (..., J, K2)
         The same for the characteristics with random coefficients.
     Gamma : array (K2, L + D)
+        `[sigma, pi]`.
     tastes : array (..., I, L + D)
+        `[nodes, demographics]`.
 
     Returns
     -------
@@ -37,21 +40,26 @@ def price_coefficients(dX1, beta, dX2, Gamma, tastes):
 
     Examples
     --------
-    >>> price_coefficients(np.ones((1, 1)), np.array([-3.0]), np.ones((1, 1)), np.ones((1, 1)), np.array([[-1.0], [1.0]]))
+    >>> one, nodes = np.ones((1, 1)), np.array([[-1.0], [1.0]])
+    >>> price_coefficients(one, np.array([-3.0]), one, one, nodes)
     array([[-4., -2.]])
     """
     return (dX1 @ beta)[..., None] + dX2 @ Gamma @ tastes.mT
 
 
 def share_jacobian(P, weights, alpha):
-    """Price derivatives of shares (5.2): `d s_j / d p_l = sum_i w_i alpha_il s_ij (1{j = l} - s_il)`.
+    """Price derivatives of shares (5.2).
+
+    `d s_j / d p_l = sum_i w_i alpha_il s_ij (1{j = l} - s_il)`
 
     Parameters
     ----------
     P : array (..., J, I)
         Choice probabilities.
     weights : array (..., I)
+        Integration weights.
     alpha : array (..., J, I)
+        From `price_coefficients`.
 
     Returns
     -------
@@ -73,7 +81,20 @@ def share_jacobian(P, weights, alpha):
 
 
 def share_jacobian_parts(P, weights, alpha):
-    """The two parts of (5.2): `Lambda_j = sum_i w_i alpha_ij s_ij` (..., J), `Crossing_jl = sum_i w_i alpha_il s_ij s_il`."""
+    """The two parts of (5.2), `diag(Lambda) - Crossing`.
+
+    Parameters
+    ----------
+    P, weights, alpha
+        As in `share_jacobian`.
+
+    Returns
+    -------
+    Lambda : array (..., J)
+        `Lambda_j = sum_i w_i alpha_ij s_ij`
+    Crossing : array (..., J, J)
+        `Crossing_jl = sum_i w_i alpha_il s_ij s_il`
+    """
     return own_and_cross_slopes(P, P * weights[..., None, :], alpha)
 
 
@@ -96,7 +117,8 @@ def elasticities(jacobian, prices, shares):
 
     Examples
     --------
-    >>> elasticities(np.array([[-0.32, 0.12], [0.12, -0.42]]), np.array([1.0, 2.0]), np.array([0.2, 0.3]))
+    >>> jacobian = np.array([[-0.32, 0.12], [0.12, -0.42]])
+    >>> elasticities(jacobian, np.array([1.0, 2.0]), np.array([0.2, 0.3]))
     array([[-1.6,  1.2],
            [ 0.4, -2.8]])
     """
@@ -104,7 +126,9 @@ def elasticities(jacobian, prices, shares):
 
 
 def diversion_ratios(P, weights, alpha):
-    """Of those who leave product j as its price rises, the fraction that goes to l (5.4): `-(d s_l / d p_j) / (d s_j / d p_j)`.
+    """Of those who leave product j as its price rises, the fraction that goes to l (5.4).
+
+    `-(d s_l / d p_j) / (d s_j / d p_j)`
 
     Parameters
     ----------
@@ -114,8 +138,9 @@ def diversion_ratios(P, weights, alpha):
     Returns
     -------
     array (..., J, J)
-        `[j, l]` from j to l; the diagonal, which would say nothing, holds the fraction that goes to the outside good. It is
-        computed on its own, `sum_i w_i alpha_ij s_ij s_i0`, and rows sum to one.
+        `[j, l]` from j to l; the diagonal, which would say nothing, holds the fraction that goes to
+        the outside good. It is computed on its own, `sum_i w_i alpha_ij s_ij s_i0`, and rows sum to
+        one.
 
     Source
     ------
@@ -123,13 +148,14 @@ def diversion_ratios(P, weights, alpha):
 
     Examples
     --------
-    >>> diversion_ratios(np.array([[0.2], [0.3]]), np.ones(1), np.full((2, 1), -2.0)).round(4)      # logit: shares / (1 - s_j)
+    >>> P = np.array([[0.2], [0.3]])                            # logit: shares / (1 - s_j)
+    >>> diversion_ratios(P, np.ones(1), np.full((2, 1), -2.0)).round(4)
     array([[0.625 , 0.375 ],
            [0.2857, 0.7143]])
     """
     jacobian = share_jacobian(P, weights, alpha)
     s_i0 = 1 - P.sum(-2)                                        # (..., I)
-    to_outside = -(P * alpha * (weights * s_i0)[..., None, :]).sum(-1)       # (..., J)  d s_0 / d p_j
+    to_outside = -(P * alpha * (weights * s_i0)[..., None, :]).sum(-1)     # (..., J)  d s_0 / d p_j
     own = np.diagonal(jacobian, axis1=-2, axis2=-1)[..., None]  # (..., J, 1)
     J = np.arange(P.shape[-2])
     diversion = -jacobian.mT / own
@@ -137,18 +163,21 @@ def diversion_ratios(P, weights, alpha):
     return diversion
 
 
-# Firms ---------------------------------------------------------------------------------------------------------------------
+# Firms --------------------------------------------------------------------------------------------
 
 def ownership_matrix(firm_ids, holdings=0.0):
-    """Whose profits the setter of a price looks at (5.5): `H_jl = 1` where one firm owns j and l, else what is held of l.
+    """Whose profits the setter of a price looks at (5.5).
+
+    `H_jl = 1` where one firm owns j and l, else what is held of l.
 
     Parameters
     ----------
     firm_ids : array (..., J)
+        Owner of each product.
     holdings : float, or dict from (firm, other firm) to float
-        Weight that a firm puts on a dollar of another firm's profit: 0 is competition in prices, 1 joint monopoly,
-        numbers between are common owners or partial collusion. A dict gives single pairs, (1, 2) how firm 1 weighs
-        firm 2; all others are 0.
+        Weight that a firm puts on a dollar of another firm's profit: 0 is competition in prices,
+        1 joint monopoly, numbers between are common owners or partial collusion. A dict gives
+        single pairs, (1, 2) how firm 1 weighs firm 2; all others are 0.
 
     Returns
     -------
@@ -176,7 +205,8 @@ def ownership_matrix(firm_ids, holdings=0.0):
     """
     firm_ids = np.asarray(firm_ids)
     if (firm_ids != firm_ids).any():                            # NaN alone differs from itself
-        raise InputError("ownership_matrix: firm_ids has missing values (NaN): every product needs an owner.")
+        raise InputError("ownership_matrix: firm_ids has missing values (NaN): "
+                         "every product needs an owner.")
     setter, other = firm_ids[..., :, None], firm_ids[..., None, :]
     if not isinstance(holdings, dict):
         return np.where(setter == other, 1.0, holdings)
@@ -187,7 +217,9 @@ def ownership_matrix(firm_ids, holdings=0.0):
 
 
 def margins(shares, jacobian, ownership):
-    """Price minus cost at which no firm gains from another price, Bertrand-Nash (5.6): `eta = -(H * D')^-1 s`.
+    """Price minus cost at which no firm gains from another price, Bertrand-Nash (5.6).
+
+    `eta = -(H * D')^-1 s`
 
     Parameters
     ----------
@@ -195,7 +227,7 @@ def margins(shares, jacobian, ownership):
     jacobian : array (..., J, J)
         D, from `share_jacobian`.
     ownership : array (..., J, J)
-        H.
+        H, from `ownership_matrix`.
 
     Returns
     -------
@@ -230,12 +262,16 @@ class Equilibrium:
     iterations: int
 
 
-def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tolerance=1e-12, max_iterations=5000):
-    """Bertrand-Nash prices by the zeta map (5.7): `p <- c + (h * Lambda)^-1 ((H * Crossing') (p - c) - s)`.
+def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tolerance=1e-12,
+                       max_iterations=5000):
+    """Bertrand-Nash prices by the zeta map (5.7).
 
-    It is the first-order condition `s + (H * D')(p - c) = 0` with `D = diag(Lambda) - Crossing` (5.2), solved for
-    the part that Lambda multiplies; h, the diagonal of H, is one unless a setter discounts its own profit. The
-    more obvious `p <- c + eta(p)` can cycle. Neither says that the equilibrium is the only one.
+    `p <- c + (h * Lambda)^-1 ((H * Crossing') (p - c) - s)`
+
+    It is the first-order condition `s + (H * D')(p - c) = 0` with `D = diag(Lambda) - Crossing`
+    (5.2), solved for the part that Lambda multiplies; h, the diagonal of H, is one unless a setter
+    discounts its own profit. The more obvious `p <- c + eta(p)` can cycle. Neither says that the
+    equilibrium is the only one.
 
     Parameters
     ----------
@@ -252,11 +288,11 @@ def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tole
         Marginal costs.
     ownership : array (..., J, J)
     tolerance : float
-        On the first-order conditions `s + (H * D')(p - c)`, each as a fraction of its product's share: small
-        products count as much as large ones.
+        On the first-order conditions `s + (H * D')(p - c)`, each as a fraction of its product's
+        share: small products count as much as large ones.
     max_iterations : int
-        After so many the prices are returned as they are. That they are no equilibrium shows in `residual` only:
-        it is above the tolerance, or NaN.
+        After so many the prices are returned as they are. That they are no equilibrium shows in
+        `residual` only: it is above the tolerance, or NaN.
 
     Returns
     -------
@@ -273,15 +309,15 @@ def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tole
 
     Examples
     --------
-    >>> one = np.ones(1)
-    >>> found = equilibrium_prices(np.zeros(1), np.zeros((1, 1)), np.full((1, 1), -2.0), one, one, np.zeros(1),
-    ...                            np.ones((1, 1)))
-    >>> s = choice_probabilities(-2 * (found.prices - 1), np.zeros((1, 1)))[0, 0]
+    >>> zero, one, mu, H = np.zeros(1), np.ones(1), np.zeros((1, 1)), np.ones((1, 1))
+    >>> found = equilibrium_prices(zero, mu, np.full((1, 1), -2.0), one, one, zero, H)
+    >>> s = choice_probabilities(-2 * (found.prices - 1), mu)[0, 0]
     >>> bool(abs(found.prices[0] - 1 / (2 * (1 - s))) < 1e-10)
     True
     """
     if max_iterations < 1:
-        raise InputError(f"equilibrium_prices: max_iterations={max_iterations!r} must be 1 or more.")
+        raise InputError(f"equilibrium_prices: max_iterations={max_iterations!r} "
+                         "must be 1 or more.")
     p, h = prices, np.diagonal(ownership, axis1=-2, axis2=-1)
     for iteration in range(1, max_iterations + 1):
         P = choice_probabilities(delta, mu + alpha * (p - prices)[..., None])
@@ -295,18 +331,21 @@ def equilibrium_prices(delta, mu, alpha, weights, prices, costs, ownership, tole
     return Equilibrium(p, residual, iteration)
 
 
-# Welfare -------------------------------------------------------------------------------------------------------------------
+# Welfare ------------------------------------------------------------------------------------------
 
 def consumer_surplus(delta, mu, alpha, weights):
-    """Expected value of the best choice in money (5.8): `CS = sum_i w_i log(1 + sum_j exp(V_ij)) / (-alpha_i)`.
+    """Expected value of the best choice in money (5.8).
+
+    `CS = sum_i w_i log(1 + sum_j exp(V_ij)) / (-alpha_i)`
 
     Parameters
     ----------
     delta : array (..., J)
     mu : array (..., J, I)
     alpha : array (..., I)
-        Each type's price coefficient, constant over products and in price. Divided by minus alpha, not by its absolute
-        value: `d CS / d p_j = -s_j` must hold for a type that likes high prices too.
+        Each type's price coefficient, constant over products and in price. Divided by minus alpha,
+        not by its absolute value: `d CS / d p_j = -s_j` must hold for a type that likes high prices
+        too.
     weights : array (..., I)
 
     Returns
@@ -320,7 +359,8 @@ def consumer_surplus(delta, mu, alpha, weights):
 
     Examples
     --------
-    >>> float(consumer_surplus(np.zeros(1), np.zeros((1, 1)), np.full(1, -2.0), np.ones(1)).round(4))
+    >>> CS = consumer_surplus(np.zeros(1), np.zeros((1, 1)), np.full(1, -2.0), np.ones(1))
+    >>> float(CS.round(4))
     0.3466
     """
     return np.vecdot(weights, inclusive_value(delta, mu) / -alpha)

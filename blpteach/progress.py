@@ -34,7 +34,8 @@ class Progress:
         if waited and (self.lines == 0 or now - self.shown > 0.1):
             self.shown, self.lines = now, self.lines + 1
             left = time_left(self.norms, (now - self.begin) / max(evaluation, 1))
-            line = f"{self.label}evaluation {evaluation:4d}   objective {objective:14.7f}   gradient {gradient_norm:9.2e}   {left}"
+            line = (f"{self.label}evaluation {evaluation:4d}   objective {objective:14.7f}   "
+                    f"gradient {gradient_norm:9.2e}   {left}")
             self.stream.write(f"\r{line:<100}")
             self.stream.flush()
 
@@ -46,12 +47,28 @@ class Progress:
 
 
 def time_left(norms, seconds, tolerance=1e-6):
-    """A guess in words: evaluations until the gradient norm is small, if it goes on falling as over the last eight."""
+    """A guess in words, if the gradient norm goes on falling as over the last eight evaluations.
+
+    Parameters
+    ----------
+    norms : list
+        Gradient norms, one an evaluation.
+    seconds : float
+        That an evaluation takes.
+    tolerance : float
+        A gradient norm as small as that ends the search.
+
+    Returns
+    -------
+    str
+    """
     recent = [norm for norm in norms[-8:] if np.isfinite(norm) and norm > 0]
     if len(recent) < 3 or recent[-1] >= recent[0]:
         return "time left: not known yet"
     per_evaluation = np.log(recent[0] / recent[-1]) / (len(recent) - 1)
     left = max(np.log(recent[-1] / tolerance), 0) / per_evaluation * seconds
-    if left > LONGEST:                                          # it hardly falls: the guess says nothing
+    if left > LONGEST:                                          # it hardly falls
         return "time left: not known yet"
-    return "about a second left" if left < 1.5 else f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} min left"
+    if left < 1.5:
+        return "about a second left"
+    return f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} min left"

@@ -1,4 +1,7 @@
-"""Data with a known truth: markets whose prices solve Bertrand-Nash, made by the functions that later estimate them."""
+"""Data with a known truth.
+
+Prices solve Bertrand-Nash, and the functions that make the markets are those that estimate them.
+"""
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,21 +16,22 @@ from .tables.integration import halton
 from .post_estimation import equilibrium_prices, ownership_matrix, price_coefficients
 from .utility import market_shares, mean_utility, taste_deviations
 
-FORMULAS = {"linear": "1 + prices + x + group", "random": "0 + prices + x + group", "demographics": "0 + income"}
+FORMULAS = {"linear": "1 + prices + x + group", "random": "0 + prices + x + group",
+            "demographics": "0 + income"}
 SUPPLY = "1 + x + group + w0 + w1"
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The parameters behind simulated data, for the formulas in `simulation.FORMULAS` and `simulation.SUPPLY`.
+    """The parameters behind simulated data, for the formulas `FORMULAS` and `SUPPLY`.
 
     Attributes
     ----------
     beta : mean tastes for 1, prices, x, group
-    sigma : standard deviations of unobserved tastes for prices, x, group; the zero is known to be one
+    sigma : standard deviations of tastes for prices, x, group; the zero is known to be one
     pi : how the taste for prices moves with income
     gamma : marginal cost, or log marginal cost, of 1, x, group, and the cost shifters w0, w1
-    xi_sd, omega_sd, correlation : standard deviations of the two unobservables and their correlation
+    xi_sd, omega_sd, correlation : standard deviations of the unobservables, and their correlation
     """
     beta: tuple = (1.0, -2.0, 1.5, 0.5)
     sigma: tuple = (0.0, 1.0, 2.0)
@@ -48,15 +52,17 @@ class Truth:
         return np.array([[self.pi], [0.0], [0.0]])
 
 
-LOG_COSTS = Truth(gamma=(0.2, 0.15, 0.1, 0.2, 0.15), omega_sd=0.12)              # costs about as high as those of Truth()
+# Costs about as high as those of Truth().
+LOG_COSTS = Truth(gamma=(0.2, 0.15, 0.1, 0.2, 0.15), omega_sd=0.12)
 
 
-def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0, *, x=(0, 3), log_costs=False, owners=None, holdings=0.0,
-             supply_instruments=False):
+def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0, *, x=(0, 3), log_costs=False,
+             owners=None, holdings=0.0, supply_instruments=False):
     """Products and agents of T markets in Bertrand-Nash equilibrium.
 
-    Choice sets vary: each market draws its number of products, their characteristics and their owners anew. Firms know xi and
-    omega when they set prices, so prices are endogenous. Cost shifters w0 and w1 are independent of both.
+    Choice sets vary: each market draws its number of products, their characteristics and their
+    owners anew. Firms know xi and omega when they set prices, so prices are endogenous. Cost
+    shifters w0 and w1 are independent of both.
 
     Parameters
     ----------
@@ -68,15 +74,17 @@ def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0, *, x=(0, 3), l
         Fewest and most products of a market.
     firms : int
     I : int
-        Consumer types of a market: scrambled Halton nodes, and income whose mean differs from market to market.
+        Consumer types of a market: scrambled Halton nodes, and income whose mean differs from
+        market to market.
     seed : int
     x : (float, float)
         Range of the characteristic x, which is uniform.
     log_costs : bool
         Whether `log c`, not c, is `(1, x, group, w0, w1) gamma + omega`.
     owners : array (N,), Series, or function, optional
-        Who owns what, in place of the owners drawn: firm ids by the rows of products, or a function that makes them from the
-        products without prices, as in `lambda products: products["firm_ids"].replace(1, 0)`, a merger. All else stays as drawn.
+        Who owns what, in place of the owners drawn: firm ids by the rows of products, or a function
+        that makes them from the products without prices, as in
+        `lambda products: products["firm_ids"].replace(1, 0)`, a merger. All else stays as drawn.
     holdings : float or dict
         Conduct, as in `ownership_matrix`: 0 is Bertrand-Nash, 1 joint monopoly.
     supply_instruments : bool
@@ -85,14 +93,17 @@ def simulate(truth=None, T=80, J=(6, 20), firms=4, I=100, seed=0, *, x=(0, 3), l
     Returns
     -------
     products, agents : DataFrames
-        Ready for `Problem(products, agents, **simulation.FORMULAS)`, with a supply side `supply=simulation.SUPPLY` beside them;
-        truth, seed and sizes are in `products.attrs["truth"]`, with x, log costs and holdings where they were asked for.
-        Demand instruments: cost shifters, alone and times the market's mean income; sums of x and group over rivals' products;
-        and how crowded a product's neighbourhood is: squared differences in x, the size of its group, and both together.
+        Ready for `Problem(products, agents, **simulation.FORMULAS)`, with a supply side
+        `supply=simulation.SUPPLY` beside them; truth, seed and sizes are in
+        `products.attrs["truth"]`, with x, log costs and holdings where they were asked for.
         Columns `xi` and `costs` show what is not observed.
-        Supply instruments: what shifts margins and not costs. Sums of x and group over the firm's other products, number of
-        rivals' products and sums over them, the market's mean income.
-        A column of instruments that never varies, such as sums over a monopolist's rivals, is left out, its number too.
+        Demand instruments: cost shifters, alone and times the market's mean income; sums of x and
+        group over rivals' products; and how crowded a product's neighbourhood is: squared
+        differences in x, the size of its group, and both together.
+        Supply instruments: what shifts margins and not costs. Sums of x and group over the firm's
+        other products, number of rivals' products and sums over them, the market's mean income.
+        A column of instruments that never varies, such as sums over a monopolist's rivals, is left
+        out, its number too.
 
     Raises
     ------
@@ -128,7 +139,8 @@ def draw_products(truth, T, J, firms, rng, x, log_costs):
     sizes = rng.integers(J[0], J[1] + 1, T)
     N = sizes.sum()
     xi, omega = rng.multivariate_normal([0, 0], unobservable_covariance(truth), N).T
-    products = pd.DataFrame({"market_ids": np.repeat(np.arange(T), sizes), "firm_ids": rng.integers(0, firms, N),
+    products = pd.DataFrame({"market_ids": np.repeat(np.arange(T), sizes),
+                             "firm_ids": rng.integers(0, firms, N),
                              "x": rng.uniform(*x, N), "group": rng.integers(0, 2, N),
                              "w0": rng.uniform(0, 2, N), "w1": rng.uniform(0, 2, N), "xi": xi})
     products["product_ids"] = products.groupby("market_ids").cumcount()
@@ -141,12 +153,15 @@ def draw_products(truth, T, J, firms, rng, x, log_costs):
 def check_sizes(truth, T, J, firms, I):
     """The truth is a `Truth`, and what counts something is a positive whole number."""
     if not isinstance(truth, Truth):
-        raise InputError(f"simulate: truth={truth!r} must be a Truth, such as Truth(sigma=(0, 1, 2)).")
+        raise InputError(f"simulate: truth={truth!r} must be a Truth, "
+                         "such as Truth(sigma=(0, 1, 2)).")
     if np.shape(J) != (2,) or not J[0] <= J[1]:
-        raise InputError(f"simulate: J={J!r} must be (fewest, most) products of a market, as in (4, 12).")
+        raise InputError(f"simulate: J={J!r} must be (fewest, most) products of a market, "
+                         "as in (4, 12).")
     for name, value in {"T": T, "J": J[0], "J ": J[1], "firms": firms, "I": I}.items():
         if not isinstance(value, (int, np.integer)) or value < 1:
-            raise InputError(f"simulate: {name.strip()} must be whole and positive; found {value!r}.")
+            raise InputError(f"simulate: {name.strip()} must be whole and positive; "
+                             f"found {value!r}.")
 
 
 def check_range(x):
@@ -160,8 +175,9 @@ def owner_ids(owners, products):
     """Firm ids (N,) from an array, a Series by its index, or a function of the products."""
     ids, N = owners(products.copy()) if callable(owners) else owners, len(products)
     if np.ndim(ids) == 1 and len(ids) != N:
-        raise InputError(f"simulate: owners must be {N} firm ids, one for each product; found {len(ids)}. Where the number "
-                         "of products is drawn, give a function of the products.")
+        raise InputError(f"simulate: owners must be {N} firm ids, one for each product; "
+                         f"found {len(ids)}. Where the number of products is drawn, give a "
+                         "function of the products.")
     return one_each(ids, products, "simulate: owners", object)
 
 
@@ -172,11 +188,12 @@ def unobservable_covariance(truth):
 
 
 def draw_agents(T, I, rng, seed):
-    """Consumer types: weights, nodes for prices, x and group, and income, in standard deviations."""
+    """Consumer types: weights, nodes for prices, x and group, and standardised income."""
     nodes = halton(I, seed=seed).draws(T * I, 3)
     income = 0.6 * rng.standard_normal(T).repeat(I) + 0.8 * rng.standard_normal(T * I)
-    return pd.DataFrame({"market_ids": np.repeat(np.arange(T), I), "weights": 1 / I, "nodes0": nodes[:, 0], "nodes1": nodes[:, 1],
-                         "nodes2": nodes[:, 2], "income": income})
+    return pd.DataFrame({"market_ids": np.repeat(np.arange(T), I), "weights": 1 / I,
+                         "nodes0": nodes[:, 0], "nodes1": nodes[:, 1], "nodes2": nodes[:, 2],
+                         "income": income})
 
 
 def set_prices(products, agents, truth, holdings):
@@ -189,11 +206,13 @@ def set_prices(products, agents, truth, holdings):
         found = equilibrium_prices(delta, mu, alpha, block.weights, 0 * c, c, H)
         failed = block.markets[~(found.residual <= 1e-10)]
         if len(failed):
-            raise InputError(f"simulate: no equilibrium prices in market(s) {listing(failed)}: some consumer there likes "
-                             "high prices (a positive price coefficient). Take another seed, a smaller pi, or a more "
-                             "negative mean.")
+            raise InputError(f"simulate: no equilibrium prices in market(s) {listing(failed)}: "
+                             "some consumer there likes high prices (a positive price "
+                             "coefficient). Take another seed, a smaller pi, or a more negative "
+                             "mean.")
         prices[block.index] = found.prices
-        shares[block.index] = market_shares(delta, mu + alpha * found.prices[..., None], block.weights)
+        mu = mu + alpha * found.prices[..., None]               # at the prices found
+        shares[block.index] = market_shares(delta, mu, block.weights)
     products["prices"], products["shares"] = prices, shares
 
 
@@ -201,27 +220,33 @@ def stacks(products, agents):
     """Blocks of markets whose X2 is `0 + prices + x + group` (`FORMULAS`) at a price of zero."""
     X2 = products.assign(prices=0.0)[["prices", "x", "group"]].to_numpy(float)
     tastes = agents[["nodes0", "nodes1", "nodes2", "income"]].to_numpy()
-    return make_blocks(products["market_ids"].to_numpy(), np.ones(len(products)), X2, agents["market_ids"].to_numpy(),
-                       tastes, agents["weights"].to_numpy())
+    return make_blocks(products["market_ids"].to_numpy(), np.ones(len(products)), X2,
+                       agents["market_ids"].to_numpy(), tastes, agents["weights"].to_numpy())
 
 
 def utilities(block, xi, truth):
     """delta (B, J), mu and alpha (B, J, I) of a block at a price of zero."""
-    beta, Gamma = np.array(truth.beta), np.hstack([truth.sigma_matrix, truth.pi_matrix])     # (4,), (3, 4)
-    X1 = np.concatenate([np.ones((*xi.shape, 1)), block.X2], -1)             # 1 + prices + x + group
-    dX1, dX2 = np.eye(4)[[1]], np.eye(3)[[0]]                   # price is the second column of X1, the first of X2
-    alpha = price_coefficients(dX1, beta, dX2, Gamma, block.tastes)      # (B, 1, I)
+    beta = np.array(truth.beta)                                 # (4,)
+    Gamma = np.hstack([truth.sigma_matrix, truth.pi_matrix])    # (3, 4)
+    constant = np.ones((*xi.shape, 1))
+    X1 = np.concatenate([constant, block.X2], -1)               # 1 + prices + x + group
+    dX1, dX2 = np.eye(4)[[1]], np.eye(3)[[0]]                   # where price stands in X1 and X2
+    alpha = price_coefficients(dX1, beta, dX2, Gamma, block.tastes)          # (B, 1, I)
     mu = taste_deviations(block.X2, block.tastes, Gamma)        # (B, J, I)
     return mean_utility(X1, beta, xi), mu, np.broadcast_to(alpha, mu.shape)
 
 
 def add_instruments(products, agents):
-    """Columns `demand_instruments0`, ...: excluded from utility, and correlated with prices or with how close rivals are."""
+    """Columns `demand_instruments0`, ...: excluded from utility.
+
+    They are correlated with prices, or with how close rivals are.
+    """
     shifters = products[["w0", "w1"]]
+    by_income = shifters.mul(mean_income(products, agents), axis=0)
     rivals = blp_instruments(products, "0 + x + group").filter(like="rivals")
     groups = products.assign(market_ids=products.groupby(["market_ids", "group"]).ngroup())
     size = groups.groupby("market_ids")["x"].transform("size")
-    columns = [shifters, shifters.mul(mean_income(products, agents), axis=0), rivals, crowding(products), size, crowding(groups)]
+    columns = [shifters, by_income, rivals, crowding(products), size, crowding(groups)]
     add_varying(products, "demand_instruments", np.column_stack(columns))
 
 
@@ -236,13 +261,14 @@ def crowding(products):
 
 
 def add_supply_instruments(products, agents):
-    """Columns `supply_instruments0`, ...: excluded from costs, and correlated with margins, through which prices tell costs."""
-    others = blp_instruments(products, "1 + x + group").drop(columns="own(1)")          # the two counts add up to J - 1
+    """Columns `supply_instruments0`, ...: excluded from costs, and correlated with margins."""
+    others = blp_instruments(products, "1 + x + group")
+    others = others.drop(columns="own(1)")                      # the two counts add up to J - 1
     others["income"] = mean_income(products, agents)
     add_varying(products, "supply_instruments", others.to_numpy())
 
 
 def add_varying(products, name, columns):
-    """Numbered columns, without those that are the same for all products: a monopolist's rivals have no characteristics."""
+    """Numbered columns, without those that never vary, as sums over a monopolist's rivals."""
     for k in np.flatnonzero((columns != columns[:1]).any(0)):
         products[f"{name}{k}"] = columns[:, k]

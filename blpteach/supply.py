@@ -1,8 +1,9 @@
 """Supply: what prices say about costs, and what costs say about demand.
 
-Firms set prices, so the margins of Step 5 give marginal costs, and costs have characteristics and an unobservable of their own:
-`c = X3 gamma + omega`, or the same in logs. Both unobservables are orthogonal to instruments, and both depend on theta2: delta
-through Step 2, costs through the margins. Leading axes `...` are markets.
+Firms set prices, so the margins of Step 5 give marginal costs, and costs have characteristics and
+an unobservable of their own: `c = X3 gamma + omega`, or the same in logs. Both unobservables are
+orthogonal to instruments, and both depend on theta2: delta through Step 2, costs through the
+margins. Leading axes `...` are markets.
 """
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,13 +16,13 @@ from .post_estimation import margins, price_coefficients, share_jacobian
 from .utility import choice_probabilities, log_probability_slopes, taste_deviations
 
 
-# One market, or a stack ----------------------------------------------------------------------------------------------------
+# One market, or a stack ---------------------------------------------------------------------------
 
 def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jacobian=None):
-    """How margins move with parameters while shares stay put (9.3): `d eta = -(H * D')^-1 (H * dD') eta`.
+    """How margins move with parameters while shares stay put (9.3).
 
-    It follows from `(H * D') eta = -s` (5.6), whose right side are data. `dD` is total: theta2 moves alpha and, with delta
-    adjusting, every choice probability.
+    `d eta = -(H * D')^-1 (H * dD') eta` follows from `(H * D') eta = -s` (5.6), whose right side
+    are data. `dD` is total: theta2 moves alpha and, with delta adjusting, every choice probability.
 
     Parameters
     ----------
@@ -29,13 +30,15 @@ def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jac
         Choice probabilities.
     weights : array (..., I)
     alpha : array (..., J, I)
+        From `post_estimation.price_coefficients`.
     eta : array (..., J)
         From `post_estimation.margins`.
     ownership : array (..., J, J)
+        H, from `post_estimation.ownership_matrix`.
     slopes : iterable of (array (..., J, I), array (..., J, I))
         For each parameter the total derivatives of utilities V and of alpha.
     setters : (array (..., J, F), array (..., F, J)), optional
-        From `by_firm`: what a firm owns is then summed once for the firm, not for each of its products.
+        From `by_firm`: what a firm owns is then summed once, not for each of its products.
     jacobian : array (..., J, J), optional
         D, if it is there already.
 
@@ -50,27 +53,41 @@ def margin_jacobian(P, weights, alpha, eta, ownership, slopes, setters=None, jac
 
     Examples
     --------
-    >>> P, one = np.array([[0.2]]), np.ones((1, 1))             # logit: eta = -1 / (alpha (1 - s)), d eta / d alpha = -eta / alpha
+    >>> P, one = np.array([[0.2]]), np.ones((1, 1))             # logit: eta = -1 / (alpha (1 - s))
     >>> margin_jacobian(P, np.ones(1), -2 * one, np.array([0.625]), one, [(0 * one, one)])
     array([[0.3125]])
     """
     belongs, rows = by_firm(ownership) if setters is None else setters
     own, owned_eta = np.diagonal(ownership, axis1=-2, axis2=-1) * eta, rows * eta[..., None, :]
     wP = weights[..., None, :] * P
-    a = wP * alpha                                              # D = diag(a 1) - P a': (H * D') eta is the sum of a * beside
+    # With D = diag(a 1) - P a', (H * D') eta is the sum of a * beside over types.
+    a = wP * alpha                                              # (..., J, I)
     beside = own[..., None] - belongs @ (owned_eta @ P)         # (..., J, I)
     a_beside, wP_beside = a * beside, wP * beside
     moved = []
-    for dV, dalpha in slopes:
-        spread = log_probability_slopes(P, dV)                  # dP = P * spread, da = wP * dalpha + a * spread
+    for dV, dalpha in slopes:                                   # dP = P * spread,
+        spread = log_probability_slopes(P, dV)                  # da = wP * dalpha + a * spread
         here = np.vecdot(a_beside, spread) + (np.vecdot(wP_beside, dalpha) if dalpha.any() else 0)
-        moved.append(here - np.vecdot(a, belongs @ (owned_eta @ (P * spread))))          # (H * dD') eta  (..., J)
+        around = np.vecdot(a, belongs @ (owned_eta @ (P * spread)))
+        moved.append(here - around)                             # (H * dD') eta  (..., J)
     D = share_jacobian(P, weights, alpha) if jacobian is None else jacobian
     return -np.linalg.solve(ownership * D.mT, np.stack(moved, -1))           # (..., J, H)
 
 
 def by_firm(ownership):
-    """An ownership matrix as a product (9.4): who belongs to which firm (..., J, F), times what that firm owns (..., F, J).
+    """An ownership matrix as a product (9.4): who belongs to which firm, times what it owns.
+
+    Parameters
+    ----------
+    ownership : array (..., J, J)
+        H. Products with the same row count as one firm's.
+
+    Returns
+    -------
+    belongs : array (..., J, F)
+        One where product j is the firm's, else zero.
+    rows : array (..., F, J)
+        Each firm's row of H; zeros fill up where a market has fewer firms than another.
 
     Examples
     --------
@@ -86,7 +103,7 @@ def by_firm(ownership):
     return belongs.reshape(*ownership.shape[:-1], F), rows.reshape(*ownership.shape[:-2], F, J)
 
 
-# All markets ---------------------------------------------------------------------------------------------------------------
+# All markets --------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class CostModel:
@@ -108,12 +125,29 @@ class CostModel:
     bounds: tuple
 
     def transform(self, costs):
-        """`c~` (9.2), which is c or log c, its derivative in c, and which costs were outside the bounds; NaN where c has no log."""
-        low, high = (limit if bound is None else bound for bound, limit in zip(self.bounds, (-np.inf, np.inf)))
+        """What the cost equation explains (9.2): c within bounds, or its logarithm.
+
+        Parameters
+        ----------
+        costs : array (N,)
+
+        Returns
+        -------
+        values : array (N,)
+            `c~`; NaN where a cost has no logarithm.
+        slope : array (N,)
+            Its derivative in c, zero where a cost was outside the bounds.
+        clipped : bool array (N,)
+            Which costs were.
+        """
+        low, high = self.bounds
+        low, high = -np.inf if low is None else low, np.inf if high is None else high
         clipped = (costs < low) | (costs > high)
-        inside = np.clip(costs, low, high)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values, slope = (np.log(inside), 1 / inside) if self.log else (inside, np.ones_like(inside))
+        values = np.clip(costs, low, high)
+        slope = np.ones_like(values)
+        if self.log:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                values, slope = np.log(values), 1 / values
         return np.where(np.isfinite(values), values, np.nan), np.where(clipped, 0, slope), clipped
 
 
@@ -187,12 +221,14 @@ class DemandAndSupply:
 
     @property
     def usable(self):
-        """Whether shares were inverted in all markets, and all costs have what the cost equation explains."""
+        """Whether shares were inverted in all markets, and what the equations explain is finite."""
         return self.mean_utilities.usable and bool(np.isfinite(self.values).all())
 
 
 def solve_demand_and_supply(theta2, free, blocks, pricing, model, lognormal=NONE):
-    """Steps 1 and 2 and the first-order conditions in all markets: delta, costs `p - eta` (9.1), and their Jacobians.
+    """Steps 1 and 2 and the first-order conditions in all markets.
+
+    They give delta, costs `p - eta` (9.1), and their Jacobians.
 
     Parameters
     ----------
@@ -217,7 +253,7 @@ def solve_demand_and_supply(theta2, free, blocks, pricing, model, lognormal=NONE
     >>> problem, truth = Problem(products, agents, **FORMULAS, supply=SUPPLY), Truth()
     >>> free = problem.free(truth.sigma_matrix, truth.pi_matrix, {"prices": truth.beta[1]})
     >>> found = problem.solver(free)(free.start)                # calls this function
-    >>> bool(abs(found.costs - products["costs"]).max() < 1e-9)              # at the truth, the costs that made the prices
+    >>> bool(abs(found.costs - products["costs"]).max() < 1e-9)              # the costs behind p
     True
     """
     found = solve_delta(theta2, free, blocks, len(pricing.prices), lognormal)
@@ -241,7 +277,7 @@ def solve_margins(theta2, free, blocks, pricing, mean_utilities, lognormal=NONE)
     Returns
     -------
     eta : array (N,)
-        NaN where shares could not be inverted, and where no margins solve the first-order conditions.
+        NaN where shares could not be inverted, or no margins solve the first-order conditions.
     jacobian : array (N, P)
     """
     parameters, delta = free.unpack(theta2), mean_utilities.delta
@@ -251,24 +287,46 @@ def solve_margins(theta2, free, blocks, pricing, mean_utilities, lognormal=NONE)
     for block, H, setters in zip(blocks, pricing.ownership, pricing.setters):
         tastes, Gamma = lognormal.as_tastes(block.tastes, parameters.Gamma)
         X1_slope, X2_slope = pricing.X1_slope[block.index], pricing.X2_slope[block.index]
-        P = choice_probabilities(delta[block.index], taste_deviations(block.X2, tastes, Gamma))          # (B, J, I)
+        mu = taste_deviations(block.X2, tastes, Gamma)          # (B, J, I)
+        P = choice_probabilities(delta[block.index], mu)        # (B, J, I)
         alpha = price_coefficients(X1_slope, parameters.beta, X2_slope, Gamma, tastes)   # (B, J, I)
         D = share_jacobian(P, block.weights, alpha)
         v = lognormal.slopes(block.tastes, parameters.Gamma, free.rows, free.columns)    # (B, I, H)
-        slopes = utility_slopes(block.X2, v, mean_utilities.jacobian[block.index], free, X1_slope, X2_slope)
+        delta_slope = mean_utilities.jacobian[block.index]      # (B, J, H)
+        slopes = utility_slopes(block.X2, v, delta_slope, free, X1_slope, X2_slope)
         try:
             eta[block.index] = margins(block.shares, D, H)
-            jacobian[block.index] = margin_jacobian(P, block.weights, alpha, eta[block.index], H, slopes, setters, D)
-        except np.linalg.LinAlgError:                           # no price moves any share: NaN stays
+            jacobian[block.index] = margin_jacobian(P, block.weights, alpha, eta[block.index], H,
+                                                    slopes, setters, D)
+        except np.linalg.LinAlgError:                           # no price moves shares: NaN stays
             return eta, jacobian
     return eta, jacobian
 
 
 def utility_slopes(X2, v, delta_slope, free, X1_slope, X2_slope):
-    """Total derivatives of utilities and of alpha (..., J, I) in each parameter: elements of Gamma, then searched linear ones."""
+    """Total derivatives of utilities and of alpha in each parameter, shares held.
+
+    Parameters
+    ----------
+    X2 : array (..., J, K2)
+    v : array (..., I, H)
+        The taste of each element of Gamma.
+    delta_slope : array (..., J, H)
+        How delta moves with them.
+    free : parameters.Free
+    X1_slope, X2_slope : arrays (..., J, K1), (..., J, K2)
+        Derivatives of characteristics in price.
+
+    Yields
+    ------
+    dV, dalpha : arrays (..., J, I)
+        For each element of Gamma, then each linear parameter that is searched. The second may
+        have a last axis of 1.
+    """
     one = np.ones(v.shape[:-1])
     for h, k in enumerate(free.rows):
-        dV = np.stack([X2[..., k], delta_slope[..., h]], -1) @ np.stack([v[..., h], one], -2)    # x_k v_h + d delta  (..., J, I)
+        x_and_slope = np.stack([X2[..., k], delta_slope[..., h]], -1)        # (..., J, 2)
+        dV = x_and_slope @ np.stack([v[..., h], one], -2)       # x_k v_h + d delta  (..., J, I)
         slope = X2_slope[..., k, None]                          # (..., J, 1)
         yield dV, slope * v[..., None, :, h] if slope.any() else slope
     for k in free.searched:

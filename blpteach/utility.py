@@ -1,10 +1,11 @@
 """Step 1. Utility and market shares.
 
-Consumer i in market t gets utility u_ijt = delta_jt + mu_ijt + epsilon_ijt from product j and u_i0t = epsilon_i0t from the
-outside good; epsilon is extreme value. delta is common to all consumers, mu is what makes them differ.
+Consumer i in market t gets utility u_ijt = delta_jt + mu_ijt + epsilon_ijt from product j and
+u_i0t = epsilon_i0t from the outside good; epsilon is extreme value. delta is common to all
+consumers, mu is what makes them differ.
 
-Every function takes one market or a stack of markets: leading axes `...` broadcast.
-J products, I consumer types, K1 and K2 characteristics, L unobserved tastes (nodes), D demographics.
+Every function takes one market or a stack of markets: leading axes `...` broadcast. J products,
+I consumer types, K1 and K2 characteristics, L unobserved tastes (nodes), D demographics.
 """
 import numpy as np
 
@@ -27,16 +28,19 @@ def mean_utility(X1, beta, xi):
 
     Examples
     --------
-    >>> mean_utility(np.array([[1.0, 2.0], [1.0, 4.0]]), np.array([3.0, -1.0]), np.array([0.5, 0.0]))
+    >>> X1 = np.array([[1.0, 2.0], [1.0, 4.0]])                 # a constant, and prices
+    >>> mean_utility(X1, beta=np.array([3.0, -1.0]), xi=np.array([0.5, 0.0]))
     array([ 1.5, -1. ])
     """
     return X1 @ beta + xi
 
 
 def taste_deviations(X2, tastes, Gamma):
-    """How a type's utility differs from the mean (1.2): `mu_ij = sum_k x2_jk (sum_l sigma_kl nu_il + sum_d pi_kd y_id)`.
+    """How a type's utility differs from the mean (1.2).
 
-    With `tastes = [nodes, demographics]` and `Gamma = [sigma, pi]` side by side both sums are one product.
+    `mu_ij = sum_k x2_jk (sum_l sigma_kl nu_il + sum_d pi_kd y_id)`. With
+    `tastes = [nodes, demographics]` and `Gamma = [sigma, pi]` side by side both sums are one
+    product.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ def taste_deviations(X2, tastes, Gamma):
     --------
     >>> X2 = np.array([[1.0, 0.0], [1.0, 1.0]])
     >>> nodes = np.array([[0.0, -1.0], [0.0, 1.0]])
-    >>> taste_deviations(X2, nodes, np.diag([1.0, 2.0]))        # the types disagree on product 2 alone
+    >>> taste_deviations(X2, nodes, np.diag([1.0, 2.0]))        # they disagree on product 2 alone
     array([[ 0.,  0.],
            [-2.,  2.]])
     """
@@ -67,9 +71,10 @@ def taste_deviations(X2, tastes, Gamma):
 
 
 def choice_probabilities(delta, mu):
-    """Probability that type i buys j (1.3): `s_ij = exp(delta_j + mu_ij) / (1 + sum_m exp(delta_m + mu_im))`.
+    """Probability that type i buys j (1.3).
 
-    The largest utility, the outside good's zero included, is subtracted first: no exponential can overflow.
+    `s_ij = exp(delta_j + mu_ij) / (1 + sum_m exp(delta_m + mu_im))`. The largest utility, the
+    outside good's zero included, is subtracted first: no exponential can overflow.
 
     Parameters
     ----------
@@ -97,7 +102,9 @@ def choice_probabilities(delta, mu):
 
 
 def inclusive_value(delta, mu):
-    """Expected utility of type i's best choice, up to a constant (1.4): `log(1 + sum_j exp(delta_j + mu_ij))`.
+    """Expected utility of type i's best choice, up to a constant (1.4).
+
+    `log(1 + sum_j exp(delta_j + mu_ij))`
 
     Parameters
     ----------
@@ -177,14 +184,14 @@ def log_sum_exp(a):
 
 
 def log_weighted_probabilities(delta, mu, weights):
-    """`log(w_i s_ij)` (..., J, I): a type of weight zero has `-inf`, which a log-sum passes over."""
+    """`log(w_i s_ij)` (..., J, I): a type of weight zero has `-inf`, which log-sums pass over."""
     with np.errstate(divide="ignore"):                          # log 0 = -inf is meant
         logw = np.log(weights)
     return delta[..., None] + mu + (logw - inclusive_value(delta, mu))[..., None, :]
 
 
 def buyers(P, weights):
-    """Who buys product j (1.6): `w_i|j = w_i s_ij / s_j`, a distribution over types for each product.
+    """Who buys product j (1.6): `w_i|j = w_i s_ij / s_j`, for each product a distribution of types.
 
     Parameters
     ----------
@@ -206,13 +213,14 @@ def buyers(P, weights):
     return B / B.sum(-1, keepdims=True)
 
 
-# How probabilities respond to utilities: one derivative, in three forms ----------------------------------------------------
+# How probabilities respond to utilities: one derivative, in three forms ---------------------------
 
 def log_probability_slopes(P, dV):
-    """How choice probabilities respond as utilities change: `d log s_ij = dV_ij - sum_m s_im dV_im`.
+    """How choice probabilities respond to utilities: `d log s_ij = dV_ij - sum_m s_im dV_im`.
 
-    A product gains as far as its utility rises by more than what the type expects of its choice. Every derivative of the
-    model comes from this equation; the two functions below are its averages over types, for many changes at once.
+    A product gains as far as its utility rises by more than what the type expects of its choice.
+    Every derivative of the model comes from this equation; the two functions below are its averages
+    over types, for many changes at once.
 
     Parameters
     ----------
@@ -228,7 +236,8 @@ def log_probability_slopes(P, dV):
 
     Examples
     --------
-    >>> log_probability_slopes(np.array([[0.25], [0.25]]), np.array([[1.0], [0.0]]))         # product 1 improves
+    >>> dV = np.array([[1.0], [0.0]])                           # product 1 improves
+    >>> log_probability_slopes(np.array([[0.25], [0.25]]), dV)
     array([[ 0.75],
            [-0.25]])
     """
@@ -236,7 +245,9 @@ def log_probability_slopes(P, dV):
 
 
 def taste_slopes(P, B, x, v):
-    """The same averaged over buyers, where `dV_ij = x_j v_i`: `E[v_i (x_j - sum_m s_im x_m) | i buys j]`, for H changes at once.
+    """The same averaged over buyers, where `dV_ij = x_j v_i`, for H changes at once.
+
+    `E[v_i (x_j - sum_m s_im x_m) | i buys j]`
 
     Parameters
     ----------
@@ -264,7 +275,9 @@ def taste_slopes(P, B, x, v):
 
 
 def own_and_cross_slopes(P, B, a=None):
-    """The same where one product's utility rises, k's by `a_ik`: `E[a_ik (1{j = k} - s_ik) | i buys j]`.
+    """The same where one product's utility rises, k's by `a_ik`.
+
+    `E[a_ik (1{j = k} - s_ik) | i buys j]`
 
     Parameters
     ----------
@@ -293,7 +306,9 @@ def own_and_cross_slopes(P, B, a=None):
 
 
 def log_share_jacobian(P, B):
-    """Derivatives of log shares in mean utilities (1.7): `d log s_j / d delta_k = 1{j = k} - E[s_ik | i buys j]`.
+    """Derivatives of log shares in mean utilities (1.7).
+
+    `d log s_j / d delta_k = 1{j = k} - E[s_ik | i buys j]`
 
     Parameters
     ----------

@@ -170,7 +170,8 @@ def years(estimates):
     table, found = estimates.problem.products, {}
     for year in sorted(estimates.problem.market_labels):
         m = estimates.market(year)
-        found[int(year)] = Year(m.shares, share_jacobian(m.P, m.weights, m.alpha), m.prices, m.firm_ids,
+        jacobian = share_jacobian(m.P, m.weights, m.alpha)
+        found[int(year)] = Year(m.shares, jacobian, m.prices, m.firm_ids,
                                 groups(table.iloc[m.rows]))
     return found
 

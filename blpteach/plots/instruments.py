@@ -111,9 +111,14 @@ class Found:
 
 @cache
 def samples(centre, count=80, T=20, J=(4, 12), firms=4, I=20, seed=0):
-    """Many samples of T markets in equilibrium, with x uniform within 1.5 of the centre; the same draws at every centre."""
-    products, agents = simulate(truth_around(centre), T=count * T, J=J, firms=firms, I=I, seed=seed, x=(centre - HALF_WIDTH, centre + HALF_WIDTH))
-    problem = Problem(products, agents, linear="1 + prices + x + group", random="0 + x", instruments=["w0", "w1"])
+    """Many samples of T markets in equilibrium, with x uniform within 1.5 of the centre.
+
+    The draws are the same at every centre.
+    """
+    products, agents = simulate(truth_around(centre), T=count * T, J=J, firms=firms, I=I, seed=seed,
+                                x=(centre - HALF_WIDTH, centre + HALF_WIDTH))
+    problem = Problem(products, agents, linear="1 + prices + x + group", random="0 + x",
+                      instruments=["w0", "w1"])
     solve, sets = problem.solver(problem.free([[0, SIGMA, 0]])), instrument_sets(products)
     solved = [solve(np.array([sigma])) for sigma in GRID]
     delta = np.array([s.delta for s in solved])

@@ -5,7 +5,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Patch, Polygon, Rectangle
 
-from ..post_estimation import consumer_surplus, diversion_ratios, equilibrium_prices, ownership_matrix
+from ..post_estimation import (consumer_surplus, diversion_ratios, equilibrium_prices,
+                               ownership_matrix)
 from ..utility import choice_probabilities, market_shares
 from .style import FOURTH, HIGHLIGHT, OUTSIDE, PRODUCT, RIVAL, SECOND, TRUTH, Picture
 
@@ -193,7 +194,7 @@ class MarketModel:
     costs: np.ndarray                                           # (J,)
 
     def beside_delta(self, prices):
-        """What utilities at other prices (..., J) have beside delta (..., J, I): mu, and alpha times the change."""
+        """What utilities at other prices (..., J) have beside delta: mu + alpha dp (..., J, I)."""
         return self.mu + self.alpha * (prices - self.prices)[..., None]
 
     def shares(self, prices):
@@ -210,7 +211,7 @@ class MarketModel:
 
     def own_elasticity(self, j, prices):
         """Own-price elasticity (5.3) of product j."""
-        P = choice_probabilities(self.delta, self.beside_delta(prices))[j]                     # (I,)
+        P = choice_probabilities(self.delta, self.beside_delta(prices))[j]   # (I,)
         return prices[j] * (self.weights * self.alpha[j] * P * (1 - P)).sum() / (self.weights @ P)
 
     def equilibrium(self, firm_ids, costs):
@@ -221,9 +222,10 @@ class MarketModel:
 
 
 def market_model(estimates, market):
-    """The model of one market at the estimates; costs are those under which its prices are Bertrand-Nash."""
+    """The model of one market at the estimates; its prices are Bertrand-Nash under its costs."""
     m = estimates.market(market)
-    return MarketModel(m.product_ids, m.firm_ids, m.delta, m.mu, m.alpha, m.weights, m.prices, estimates.costs(market))
+    return MarketModel(m.product_ids, m.firm_ids, m.delta, m.mu, m.alpha, m.weights, m.prices,
+                       estimates.costs(market))
 
 
 def with_price(prices, j, own):

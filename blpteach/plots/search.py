@@ -310,7 +310,10 @@ class Valley(Picture):
 # Who minds the price -----------------------------------------------------------------------------
 
 def price_tastes(outcome):
-    """alpha_i of all types, the part of all types that each is, and of all purchases (three arrays, one value a type)."""
+    """alpha_i of all types, the part of all types that each is, and its part of all purchases.
+
+    Three arrays, one value a type.
+    """
     markets = [outcome.market(label) for label in outcome.problem.market_labels]
     alphas = np.concatenate([m.alpha[0] for m in markets])
     types = np.concatenate([m.weights for m in markets])

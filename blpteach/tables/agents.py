@@ -19,10 +19,12 @@ class Consumers:
     Attributes
     ----------
     tastes : array (A, L + D)
-        `[nodes, demographics]`, named by `node_names` and `demographic_names`.
+        `[nodes, demographics]`.
     weights : array (A,)
     markets : int array (A,)
         Number of each type's market.
+    node_names, demographic_names : lists of L and D strings
+        Of the columns of `tastes`; those of a rule's nodes are nodes0, nodes1, ...
     table : DataFrame or None
         The rows of agents that are used.
     """
@@ -54,33 +56,38 @@ def read_consumers(agents, demographics, integration, K2, products, market_label
     if not K2:
         return one_type(agents, demographics, integration, len(market_labels))
     if integration is not None and not isinstance(integration, Rule):
-        raise InputError(f"integration must be a rule such as blpteach.halton(200, seed=0), not {integration!r}.")
+        raise InputError("integration must be a rule such as blpteach.halton(200, seed=0), "
+                         f"not {integration!r}.")
     if integration is not None and demographics is None:
         return drawn(integration, K2, len(market_labels))
     if agents is None:
-        raise InputError("random coefficients need consumer types: give agents (a table with nodes0, nodes1, ... and weights) or "
-                         "integration=blpteach.halton(200, seed=0)." +
-                         (" Demographics are columns of agents." if demographics else ""))
+        hint = " Demographics are columns of agents." if demographics else ""
+        raise InputError("random coefficients need consumer types: "
+                         "give agents (a table with nodes0, nodes1, ... and weights) "
+                         f"or integration=blpteach.halton(200, seed=0).{hint}")
     return from_table(agents, demographics, integration, K2, products, market_labels)
 
 
 def one_type(agents, demographics, integration, T):
     """The logit's consumers."""
     if demographics is not None or integration is not None:
-        raise InputError("demographics and integration need random=...: the characteristics for which tastes differ.")
+        raise InputError("demographics and integration need random=...: "
+                         "the characteristics for which tastes differ.")
     if agents is not None:
-        raise InputError("agents are given, but no characteristic has a random coefficient: give random=..., or leave agents out.")
+        raise InputError("agents are given, but no characteristic has a random coefficient: "
+                         "give random=..., or leave agents out.")
     return Consumers(np.empty((T, 0)), np.ones(T), np.arange(T), [], [])
 
 
 def drawn(integration, K2, T):
     """Nodes and weights of a rule, anew in each market, in the order in which products has them."""
     nodes, weights = integration.nodes_and_weights(T, K2)
-    return Consumers(nodes.reshape(-1, K2), weights.ravel(), np.repeat(np.arange(T), weights.shape[1]), numbered(K2), [])
+    markets = np.repeat(np.arange(T), weights.shape[1])
+    return Consumers(nodes.reshape(-1, K2), weights.ravel(), markets, numbered(K2), [])
 
 
 def from_table(agents, demographics, integration, K2, products, market_labels):
-    """Nodes, demographics and weights of a table; with a rule, each row's nodes are a draw of its own."""
+    """Nodes, demographics and weights of a table; with a rule, each row has nodes drawn for it."""
     check.check_table(agents, "agents", "consumer type and market")
     agents = plain(agents)
     names = node_columns(agents) if integration is None else []
@@ -90,22 +97,26 @@ def from_table(agents, demographics, integration, K2, products, market_labels):
     ids = agents["market_ids"]
     y = design(demographics, agents, "demographics", ids)
     if not names and not y.names and integration is None:
-        raise InputError("agents has neither nodes0, nodes1, ... nor demographics: nothing makes consumers differ.")
+        raise InputError("agents has neither nodes0, nodes1, ... "
+                         "nor demographics: nothing makes consumers differ.")
     nodes = agents[names].to_numpy(float)
     if integration is not None:
         names, nodes = numbered(K2), draws_for_each(integration, len(agents), K2)
-    weights = pd.Series(1.0, agents.index) / ids.map(ids.value_counts()) if equal else agents["weights"].astype(float)
+    weights = (pd.Series(1.0, agents.index) / ids.map(ids.value_counts()) if equal else
+               agents["weights"].astype(float))
     check.check_weights(weights, ids, products["shares"], products["market_ids"])
-    tastes = np.column_stack([nodes, y.values])
-    return Consumers(tastes, weights.to_numpy(), pd.Index(market_labels).get_indexer(ids), names, y.names, agents)
+    tastes, markets = np.column_stack([nodes, y.values]), pd.Index(market_labels).get_indexer(ids)
+    return Consumers(tastes, weights.to_numpy(), markets, names, y.names, agents)
 
 
 def draws_for_each(integration, count, K2):
     """A draw (K2,) for each of `count` agents."""
     if integration.is_product:
-        raise InputError("integration: a product rule can't be combined with demographics. Its nodes come with weights of their own and "
-                         "would have to be crossed with every row of agents. Use a draw rule, such as blpteach.halton(1, seed=0), which "
-                         "gives each row its own draw, or put nodes into agents.")
+        raise InputError("integration: a product rule can't be combined with demographics. "
+                         "Its nodes come with weights of their own and would have to be crossed "
+                         "with every row of agents. "
+                         "Use a draw rule, such as blpteach.halton(1, seed=0), which gives each "
+                         "row its own draw, or put nodes into agents.")
     return integration.draws(count, K2)
 
 

@@ -1,22 +1,24 @@
 """Markets as stacks: what the step functions work on.
 
-A block holds markets with equally many products, so that its arrays have no holes. `index` leads to the rows of the products
-table: `x[index]` stacks a column (N,) into (B, J), and `out[index] = y` puts results back. Types are padded with weight zero.
+A block holds markets with equally many products, so that its arrays have no holes. `index` leads to
+the rows of the products table: `x[index]` stacks a column (N,) into (B, J), and `out[index] = y`
+puts results back. Types are padded with weight zero.
 """
 from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK_ELEMENTS = 2**17                                          # 1 MB of doubles: mu of a block stays in cache
+BLOCK_ELEMENTS = 2**17                                          # 1 MB: mu of a block stays in cache
 
-# A step allocates a handful of arrays of that size and frees them. The C library would hand them back to the system each time, and
-# getting them again costs a page fault for every 4 kB. Once an array of 8 MB was freed, it keeps what is smaller.
+# A step allocates a handful of arrays of that size and frees them. The C library would hand them
+# back to the system each time, and getting them again costs a page fault for every 4 kB. Once an
+# array of 8 MB was freed, it keeps what is smaller.
 np.empty(8 * BLOCK_ELEMENTS)
 
 
 @dataclass(frozen=True)
 class Block:
-    """B markets of J products and I consumer types. With `block[b]`, one market without the leading axis.
+    """B markets of J products and I consumer types; `block[b]` is one, without the leading axis.
 
     Attributes
     ----------
@@ -38,7 +40,8 @@ class Block:
     weights: np.ndarray
 
     def __getitem__(self, b):
-        return Block(self.markets[b], self.index[b], self.shares[b], self.X2[b], self.tastes[b], self.weights[b])
+        return Block(self.markets[b], self.index[b], self.shares[b], self.X2[b], self.tastes[b],
+                     self.weights[b])
 
 
 def make_blocks(markets, shares, X2, agent_markets, tastes, weights, size=BLOCK_ELEMENTS):
@@ -65,7 +68,7 @@ def make_blocks(markets, shares, X2, agent_markets, tastes, weights, size=BLOCK_
     J = np.array([len(rows) for rows in product_rows])
     I = np.array([len(rows) for rows in agent_rows])[:len(J)]
     order = np.lexsort((I, J))
-    order = order[J[order] > 0]                                 # a market may have lost all its products
+    order = order[J[order] > 0]                                 # a market may have no products left
     blocks = []
     if not len(order):
         return blocks
@@ -73,10 +76,12 @@ def make_blocks(markets, shares, X2, agent_markets, tastes, weights, size=BLOCK_
         at_most = max(1, size // (J[same_J[0]] * I[same_J].max()))
         for chosen in np.split(same_J, range(at_most, len(same_J), at_most)):
             index = np.stack([product_rows[t] for t in chosen])  # (B, J)
-            slot = np.minimum(np.arange(I[chosen].max()), I[chosen, None] - 1)           # (B, I)
-            agents = np.stack([agent_rows[t][k] for t, k in zip(chosen, slot)])          # (B, I) last type repeated ...
-            real = np.arange(slot.shape[1]) < I[chosen, None]                            # ... with weight zero
-            blocks.append(Block(chosen, index, shares[index], X2[index], tastes[agents], weights[agents] * real))
+            # Where a market has fewer types, its last one is repeated with weight zero: (B, I).
+            slot = np.minimum(np.arange(I[chosen].max()), I[chosen, None] - 1)
+            agents = np.stack([agent_rows[t][k] for t, k in zip(chosen, slot)])
+            real = np.arange(slot.shape[1]) < I[chosen, None]
+            blocks.append(Block(chosen, index, shares[index], X2[index], tastes[agents],
+                                weights[agents] * real))
     return blocks
 
 

@@ -7,7 +7,7 @@ from ..errors import InputError
 SIGNS = r"[\s,$€£%]"                                            # people write them around numbers
 
 
-# Tables --------------------------------------------------------------------------------------------------------------------
+# Tables -------------------------------------------------------------------------------------------
 
 def check_table(table, which, row):
     """A pandas DataFrame with one level of column names; the error says how to make one.
@@ -56,7 +56,7 @@ def plain(table):
 
 
 def needs_change(dtype):
-    """Whether `plain` changes a column of this type; numbers of all libraries are read as they are."""
+    """Whether `plain` changes a column of this type; numbers of all libraries are read as is."""
     if isinstance(dtype, pd.StringDtype):
         return dtype.na_value is pd.NA
     if isinstance(dtype, pd.ArrowDtype):
@@ -80,7 +80,7 @@ def shown(value):
     return f"{kind(value)} of shape {np.shape(value)}" if has_shape else repr(value)
 
 
-# Columns -------------------------------------------------------------------------------------------------------------------
+# Columns ------------------------------------------------------------------------------------------
 
 def reads_as_numbers(column):
     """Whether a column of text holds numbers: most of its distinct values are."""

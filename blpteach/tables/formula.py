@@ -41,7 +41,7 @@ class Design:
 
     @cached_property
     def units(self):
-        """By how much each column's coefficient (K,) must change to change utilities by about one."""
+        """By how much each column's coefficient (K,) must change to move utilities by about one."""
         size = np.linalg.norm(self.values, axis=0) / np.sqrt(len(self.values))
         return 1 / np.where(size > 0, size, 1)
 
@@ -118,15 +118,18 @@ def evaluated(formula, table, argument, where):
     endogenous = np.zeros(len(names), bool)
     for term, columns in spec.term_indices.items():
         endogenous[columns] = "prices" in spec.term_variables[term]
-    slope, curved = price_derivative(spec, table, values) if endogenous.any() else (np.zeros_like(values), np.zeros(len(names), bool))
+    slope, curved = np.zeros_like(values), np.zeros(len(names), bool)
+    if endogenous.any():
+        slope, curved = price_derivative(spec, table, values)
     return Design(values, names, endogenous, slope, curved)
 
 
 def price_derivative(spec, table, values, near=6e-6):
     """Derivative (N, K) of each column in prices, and which columns (K,) are curved.
 
-    From half to one and a half times the price the slope of a linear column has no error but rounding; a curved column gets a
-    central difference. What a transformation has learnt from the data, such as the mean in `center(prices)`, stays.
+    From half to one and a half times the price the slope of a linear column has no error but
+    rounding; a curved column gets a central difference. What a transformation has learnt from the
+    data, such as the mean in `center(prices)`, stays.
     """
     prices = table["prices"].to_numpy(float)
     unit = np.where(prices == 0, 1, prices)[:, None]            # (N, 1)
@@ -136,8 +139,9 @@ def price_derivative(spec, table, values, near=6e-6):
         return as_array(spec.get_model_matrix(moved_table, context={"np": np}, na_action="ignore"))
     moved = np.arange(len(prices)) % 2 == 0
     if (abs(at(0.25 * moved) - values)[~moved] > 1e-12 * (1 + abs(values[~moved]))).any():
-        raise InputError("A formula has a column that depends on the prices of other products, such as a mean or a lag of `prices`, so elasticities "
-                         "can't be computed from it. For a centred price use center(prices).")
+        raise InputError("A formula has a column that depends on the prices of other products, "
+                         "such as a mean or a lag of `prices`, so elasticities can't be computed "
+                         "from it. For a centred price use center(prices).")
     below, above = at(-0.5), at(0.5)
     slope = (above - below) / unit
     curved = ~(abs(below + above - 2 * values) <= 1e-9 * (abs(below) + abs(above))).all(0)
@@ -158,7 +162,8 @@ def model_matrix(formula, table, argument):
         raise InputError(f"{argument}={formula!r} can't be evaluated: "
                          f"{plain_text(error)}{hint}") from error
     if not hasattr(matrix, "columns"):
-        raise InputError(f"{argument}={formula!r} has several parts; give one formula, without ~ and |.")
+        raise InputError(f"{argument}={formula!r} has several parts; "
+                         "give one formula, without ~ and |.")
     return matrix
 
 
@@ -177,7 +182,7 @@ def plain_text(error):
     return re.sub(r"\x1b\[[0-9;]*m", "", str(error))
 
 
-# What formulas may say -----------------------------------------------------------------------------------------------------
+# What formulas may say ----------------------------------------------------------------------------
 
 def check_text(formula, argument):
     """A formula is one piece of text."""
@@ -205,7 +210,8 @@ def check_variables(formula, table, argument, where):
     except Exception as error:
         raise InputError(f"{argument}={formula!r} is not a formula: {plain_text(error)}") from error
     if hasattr(parsed, "lhs"):
-        raise InputError(f"{argument}={formula!r} has a left-hand side; the left-hand side is always delta. Give what stands right of ~.")
+        raise InputError(f"{argument}={formula!r} has a left-hand side; "
+                         "the left-hand side is always delta. Give what stands right of ~.")
     for name in sorted(variables):
         check_variable(name, formula, table, argument, where)
     for name in [factor for factor in factors if factor in variables]:
@@ -265,15 +271,19 @@ def check_complete(table, name, where, which="products"):
         raise InputError(f"{which} has the column `{name}` twice. Drop or rename one.")
     missing = table[name].isna().to_numpy()
     if missing.any():
-        remedy = ("Fill them in, or drop those rows before shares are computed (dropping a product later changes the market)." if which == "products"
-                  else "Fill them in, or drop those consumer types and let the weights of the others sum to one again.")
-        raise InputError(f"Column `{name}` of {which} has {missing.sum()} missing value(s), in market(s) {listing(where[missing].unique())}. {remedy}")
+        remedy = ("Fill them in, or drop those rows before shares are computed "
+                  "(dropping a product later changes the market)." if which == "products" else
+                  "Fill them in, or drop those consumer types and let the weights of the others "
+                  "sum to one again.")
+        raise InputError(f"Column `{name}` of {which} has {missing.sum()} missing value(s), "
+                         f"in market(s) {listing(where[missing].unique())}. {remedy}")
 
 
 def check_finite(values, names, argument, where):
     """No NaN and no infinity in what a formula made, as `log(0)` would."""
     bad = ~np.isfinite(values)
     if bad.any():
-        column = names[np.flatnonzero(bad.any(0))[0]]
-        raise InputError(f"{argument}: the column `{column}` is not finite in {bad.any(1).sum()} row(s), in market(s) {listing(where[bad.any(1)].unique())}. "
+        column, rows = names[np.flatnonzero(bad.any(0))[0]], bad.any(1)
+        raise InputError(f"{argument}: the column `{column}` is not finite in {rows.sum()} row(s), "
+                         f"in market(s) {listing(where[rows].unique())}. "
                          "A logarithm or a quotient of zero is the usual reason.")
