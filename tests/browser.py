@@ -121,10 +121,21 @@ def wait_until(condition, timeout, what):
 
 
 def open_lesson(page, server, lesson):
-    """Open a lesson, and no other that was open before, and wait until the server reports its kernel idle."""
-    page.goto(f"{server.url}lab/tree/{lesson}?reset&token={server.token}")
+    """Open a lesson, from the list of files where JupyterLab has loaded already, and wait until the server reports its kernel idle."""
+    if page.url.startswith(server.url):
+        page.dblclick(f".jp-DirListing-item:has-text('{lesson}')")
+    else:
+        page.goto(f"{server.url}lab/tree/{lesson}?reset&token={server.token}")
     page.wait_for_selector(f"{LESSON} .jp-Cell", timeout=60_000)
     wait_until(lambda: server.idle(lesson), 60, f"the kernel of {lesson}")
+
+
+def close_lesson(page, server, lesson):
+    """Close the lesson and shut its kernel down, as the File menu does."""
+    page.click(".lm-MenuBar-item:has-text('File')")
+    page.click("li[data-command='filemenu:close-and-cleanup']")
+    page.click(".jp-Dialog .jp-mod-accept")
+    wait_until(lambda: not server.get("sessions"), 30, f"the kernel of {lesson} to go")
 
 
 def run_all(page, server, lesson, timeout=300):

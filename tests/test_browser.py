@@ -47,3 +47,4 @@ def test_sliders_move_the_picture(page, server, lesson, tmp_path):
     browser.screenshot(page, tmp_path / f"{lesson.removesuffix('.ipynb')}.png")
     browser.wait_until(lambda: server.idle(lesson), 30, "the widget to rest")
     assert browser.logged(page) == 0, "a callback failed: see the log of JupyterLab"
+    browser.close_lesson(page, server, lesson)

@@ -336,13 +336,14 @@ def panel(seed, T=25, J=8):
     w = rng.uniform(0, 2, (len(rows), 3))
     xi = 0.5 * np.exp(0.5 * w[:, 0] - 0.5) * rng.normal(size=len(rows))
     rows["prices"] = 1 + 0.3 * rows["x"] + 0.4 * w.sum(1) + 0.5 * xi
-    delta = TASTES[0] - 1.5 * rows["prices"] + rows[["x", "y"]].to_numpy() @ TASTES[1:] + xi
+    delta = (TASTES[0] - 1.5 * rows["prices"] + rows[["x", "y"]].to_numpy() @ TASTES[1:] + xi).to_numpy()
     nodes, weights = rng.normal(size=(T, 30)), np.full(30, 1 / 30)
-    rows["shares"], rows["distance"], rows["firm_ids"] = 0.0, 0.0, rows["product_ids"] % 3
-    for t, here in rows.groupby("market_ids"):
-        x = here["x"].to_numpy()
-        rows.loc[here.index, "distance"] = abs(x[:, None] - x).sum(1)
-        rows.loc[here.index, "shares"] = blpteach.market_shares(delta[here.index].to_numpy(), np.outer(x, nodes[t]), weights)
+    shares, distance = np.empty((2, len(rows)))
+    for t, here in rows.groupby("market_ids").indices.items():
+        x = rows["x"].to_numpy()[here]
+        distance[here] = abs(x[:, None] - x).sum(1)
+        shares[here] = blpteach.market_shares(delta[here], np.outer(x, nodes[t]), weights)
+    rows["shares"], rows["distance"], rows["firm_ids"] = shares, distance, rows["product_ids"] % 3
     crowd = rows.groupby("market_ids")["x"].transform("sum")
     instruments = np.column_stack([w, w * rows[["x"]].to_numpy(), rows["distance"], crowd])
     for k, column in enumerate(instruments.T):
