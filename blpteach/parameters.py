@@ -77,7 +77,7 @@ class Free:
     @property
     def start(self):
         """Starting values (P,)."""
-        return np.r_[self.Gamma[self.rows, self.columns], self.beta[self.searched]]
+        return np.concatenate([self.Gamma[self.rows, self.columns], self.beta[self.searched]])
 
     def unpack(self, theta2):
         """theta2 (P,) as `Parameters`: each element at its place."""
@@ -95,4 +95,4 @@ class Free:
     def nodes(self):
         """Column of nodes of each parameter (P,), and -1 for what is not an element of sigma."""
         of_sigma = np.where(self.columns < self.L, self.columns, -1)
-        return np.r_[of_sigma, np.full(len(self.searched), -1)]
+        return np.concatenate([of_sigma, np.full(len(self.searched), -1)])

@@ -479,9 +479,10 @@ class Problem:
         joint, start = self.cost_model is not None, np.zeros(self.K1)
         searched = np.flatnonzero(self.linear.moves_with_price & joint)
         start[searched] = check.searched_beta(beta, self.X1_names, searched, joint)
-        rows, columns = np.r_[rows, pi_rows], np.r_[columns, pi_columns + self.L]
-        unit = np.r_[self.random.units[rows], self.linear.units[searched]]
-        on_price = np.r_[self.random.moves_with_price[rows], np.ones(len(searched), bool)]
+        rows = np.concatenate([rows, pi_rows])
+        columns = np.concatenate([columns, pi_columns + self.L])
+        unit = np.concatenate([self.random.units[rows], self.linear.units[searched]])
+        on_price = np.concatenate([self.random.moves_with_price[rows], searched >= 0])
         free = Free(np.hstack([sigma, pi]), rows, columns, self.L, start, searched,
                     self._theta2_names(rows, columns, searched), unit, on_price=on_price)
         free = replace(free, even=np.isin(free.nodes, np.flatnonzero(self.even_nodes)))
