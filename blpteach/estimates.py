@@ -22,11 +22,10 @@ class Estimates(Outcome):
     ----------
     problem : Problem
     free : parameters.Free
-    equations : equations.Equations
     fit : outer_loop.Fit
         The lowest minimum, and the searches that led there.
     errors : str
-    center, searched : bool
+    center : bool
 
     Attributes
     ----------
@@ -93,10 +92,10 @@ class Estimates(Outcome):
         Which elements of theta2 rest at a bound or corner.
     """
 
-    def __init__(self, problem, free, fit, errors, center, searched):
+    def __init__(self, problem, free, fit, errors, center):
         self.problem, self.free, self.equations = problem, free, problem.equations
         self.starts = fit.starts
-        self.W, self.errors, self.center, self.searched = fit.W, errors, center, searched
+        self.W, self.errors, self.center = fit.W, errors, center
         self.theta2, self.held, self.solved = fit.point.theta2, fit.held, fit.point.solved
         self.objective, self.gradient = fit.point.value, fit.point.gradient
         self._r, self._R = fit.point.r, fit.point.R
@@ -111,6 +110,11 @@ class Estimates(Outcome):
     def evaluations(self):
         """Evaluations of the objective, over all steps and starts."""
         return sum(start.evaluations for start in self.starts)
+
+    @property
+    def searched(self):
+        """Whether there was a search: True from `Problem.estimate`, False from `Problem.evaluate`."""
+        return any(start.searched for start in self.starts)
 
     # Step 3 at the estimates ----------------------------------------------------------------------
 

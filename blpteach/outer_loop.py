@@ -400,6 +400,8 @@ class Start:
         Of GMM.
     linear : array (K,)
         Linear parameters there, of all equations.
+    searched : bool
+        False where theta2 was to stay what it is.
     """
     theta2: np.ndarray
     found: np.ndarray
@@ -411,12 +413,14 @@ class Start:
     message: str
     step: int = 1
     linear: np.ndarray = None
+    searched: bool = True
 
 
 def stay(objective, start):
     """The search that does not move."""
     here, held = objective.at(start), np.zeros(len(start), bool)
-    return Start(start, start, held, 0, here.value, here.settled, 1, "evaluated, not searched")
+    return Start(start, start, held, 0, here.value, here.settled, 1, "evaluated, not searched",
+                 searched=False)
 
 
 @dataclass(frozen=True)

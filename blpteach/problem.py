@@ -370,7 +370,7 @@ class Problem:
         covariance = partial(self.moment_covariance, kind=weighting, center=center)
         fit = gmm_steps(self.equations, solve, starts, search, steps, covariance, initial_update,
                         progress)
-        return Estimates(self, free, fit, errors, center, searched=search is not stay)
+        return Estimates(self, free, fit, errors, center)
 
     def searches(self, method=None, options=None):
         """The quick search and the one that goes on, as in `corners.search_within`.
