@@ -75,6 +75,14 @@ def test_nobody_likes_high_prices_and_surplus_moves_by_minus_shares(found):
     assert_allclose(change, -found.problem.shares[rows[0]], rtol=1e-3)
 
 
+def test_supply_side_has_the_same_delta_and_the_costs_of_step_5(tables, found):
+    problem = Problem(*tables, **MODEL, supply="1 + x + group + w0 + w1")
+    free = problem.free(SIGMA, PI)
+    there = problem.solver(free)(free.start)
+    assert_allclose(there.delta, found.delta, rtol=1e-10, atol=1e-10)
+    assert_allclose(there.costs, found.costs(), rtol=1e-9)
+
+
 def test_supply_side_derivatives(tables):
     problem = Problem(*tables, **MODEL, supply="1 + x + group + w0 + w1")
     free = problem.free(SIGMA, PI)
