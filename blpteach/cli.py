@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from .examples import EXAMPLES
 from .course.working_copy import copy_lessons
 
 DEFAULT_FOLDER = "blpteach-lessons"
+SETTINGS = Path(__file__).parent / "course" / "jupyter"         # JupyterLab's, for the lessons
 
 
 def main(argv=None):
@@ -45,12 +47,15 @@ def lab(options, rest):
     """Copy the lessons, then open JupyterLab on the first of them.
 
     JupyterLab runs in this process, so that it and its kernels are those of the environment that
-    blpteach is installed in, activated or not.
+    blpteach is installed in, activated or not. Two of its extensions are off: the question about
+    news, which covers a corner of the first page, and the toolbar of a cell, which covers titles.
     """
     report = copy_lessons(options.dir, options.edition)
     print(report, flush=True)
     from jupyterlab.labapp import LabApp
 
+    others = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join([str(SETTINGS), *filter(None, [others])])
     os.chdir(report.folder)
     LabApp.launch_instance(argv=lab_arguments(report.folder, rest))
     return 0

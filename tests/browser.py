@@ -72,7 +72,6 @@ def lab_server(directory, command=(sys.executable, "-m", "blpteach"), timeout=90
                                                          for kind in ("CONFIG", "RUNTIME", "DATA")}}
     arguments = [*command, "lab", "--no-browser", "--port", str(free_port())]
     arguments += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    refuse_news(directory / "jupyter-config")
     log = directory / "lab.log"
     with log.open("w") as output:
         process = subprocess.Popen(arguments, cwd=directory, env=environment, stdout=output, stderr=output)
@@ -87,13 +86,6 @@ def lab_server(directory, command=(sys.executable, "-m", "blpteach"), timeout=90
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def refuse_news(config):
-    """Answer JupyterLab's question about news, which would otherwise cover a corner of the page."""
-    settings = config / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}', encoding="utf-8")
 
 
 def answers(server):

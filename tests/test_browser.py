@@ -36,6 +36,7 @@ def server(tmp_path_factory, without_pyblp):
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_sliders_move_the_picture(page, server, lesson, tmp_path):
     browser.open_lesson(page, server, lesson)
+    assert page.locator(".Toastify__toast").count() == 0, "a box covers a corner of the page"
     notebook = browser.run_all(page, server, lesson)
     assert browser.cell_errors(notebook) == []
     assert not [cell for cell in notebook["cells"] if "solution" in cell["metadata"].get("tags", [])]

@@ -1,6 +1,7 @@
 """The command line, and the working copy of the lessons that it keeps."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -149,6 +150,7 @@ def launched(monkeypatch, tmp_path, shipped_lessons):
 
     calls = []
     monkeypatch.setattr(LabApp, "launch_instance", lambda argv: calls.append(argv))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "mine")
     monkeypatch.chdir(tmp_path)
     return calls
 
@@ -161,11 +163,14 @@ def test_lab_opens_the_first_lesson_and_passes_options_on(launched, tmp_path, ar
     assert (folder / "00_first.ipynb").exists()
     ours = [f"--ServerApp.root_dir={folder}", "--LabApp.default_url=/lab/tree/00_first.ipynb"]
     assert launched == [ours + [argument for argument in argv if argument != "lab"]]
+    assert os.environ["JUPYTER_CONFIG_PATH"] == os.pathsep.join([str(cli.SETTINGS), "mine"])
+    assert (cli.SETTINGS / "labconfig" / "page_config.json").is_file()
 
 
 def test_lab_takes_another_folder_and_the_readers_settings(launched, tmp_path):
     assert cli.main(["--dir", "mine", "--LabApp.default_url=/lab", "--debug"]) == 0
-    assert launched == [[f"--ServerApp.root_dir={tmp_path / 'mine'}", "--LabApp.default_url=/lab", "--debug"]]
+    ours = [f"--ServerApp.root_dir={tmp_path / 'mine'}"]
+    assert launched == [[*ours, "--LabApp.default_url=/lab", "--debug"]]
 
 
 @pytest.mark.parametrize("argv", [["open"], ["new"], ["new", "a", "b"], ["estimate", "cereal", "--xml"], ["estimate", "tea"]])

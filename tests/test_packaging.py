@@ -62,7 +62,7 @@ def commands(request, tmp_path_factory, distributions):
 
 def test_wheel_holds_package_lessons_and_data_and_nothing_else(distributions):
     version = distributions[1].name.split("-")[1]
-    expected = {str(path.relative_to(ROOT).as_posix()) for path in (ROOT / "blpteach").rglob("*.py")}
+    expected = {str(path.relative_to(ROOT).as_posix()) for path in (ROOT / "blpteach").rglob("*") if path.suffix in (".py", ".json")}
     expected |= {f"blpteach/_lessons/{path.name}" for path in [*(ROOT / "lessons").glob("*.ipynb"), ROOT / "lessons" / "README.md"]}
     expected |= {f"blpteach/_data/{name}" for name in DATA}
     expected |= {f"blpteach-{version}.dist-info/{name}" for name in DIST_INFO}
