@@ -188,7 +188,13 @@ class Objective:
 
     def holding(self, held, theta2):
         """q as a function of the others: parameters `held` (P,) stay what they are in theta2."""
+        if not np.any(held):
+            return self
         return Held(self, np.asarray(held, bool), np.array(theta2, float))
+
+    def among(self, others):
+        """theta2 (P,) with the parameters that are not held at their places: here, all."""
+        return others
 
     # What the optimizers of SciPy ask for
 

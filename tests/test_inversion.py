@@ -11,7 +11,7 @@ import blpteach
 from blpteach import (InputError, buyers, choice_probabilities, contraction_rate, delta_jacobian, exp_contraction, invert_shares,
                       log_contraction, logit_delta, market_shares, taste_deviations)
 from blpteach.examples import cereal
-from blpteach.inversion import METHODS, is_closer, iterate, solve_or_nan
+from blpteach.inversion import METHODS, Inversion, is_closer, iterate, solve_or_nan
 from blpteach.utility import log_shares
 
 CORRECTED = [("default", True), ("default", False), ("log", True), ("log", False), ("exp", True), ("exp", False), ("squarem", True),
@@ -240,7 +240,10 @@ def test_too_few_iterations_are_not_called_convergence():
     for method in ("log", "exp", "squarem", "newton"):
         found = invert_shares(shares, 3 * e.mu, e.weights, method=method, max_iterations=2)
         assert not found.converged and found.iterations == 2 and "NOT converged" in repr(found)
-    assert "converged after" in repr(invert_shares(shares, 3 * e.mu, e.weights))
+    one = invert_shares(np.array([0.2, 0.3]), np.zeros((2, 1)), np.ones(1), "newton")
+    assert repr(one) == "Inversion of 1 market by newton: converged after 1 iteration"
+    two = Inversion(np.zeros((3, 2)), np.array([True, False, False]), 1, None, "squarem")
+    assert repr(two) == "Inversion of 3 markets by squarem: 2 markets NOT converged after 1 iteration"
 
 
 def test_start_is_where_the_iterations_begin():
