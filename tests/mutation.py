@@ -23,7 +23,7 @@ GUARDS = {
     "utility": ["test_utility.py", "test_properties.py"],
     "inversion": ["test_inversion.py", "test_properties.py"],
     "gmm": ["test_gmm.py", "test_properties.py"],
-    "outer_loop": ["test_outer_loop.py", "test_properties_problem.py"],
+    "outer_loop": ["test_searches.py", "test_outer_loop.py", "test_properties_problem.py"],
     "post_estimation": ["test_post_estimation.py", "test_properties.py"],
     "supply": ["test_supply.py", "test_lognormal.py", "test_properties.py"],
 }
