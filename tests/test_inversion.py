@@ -11,7 +11,7 @@ import blpteach
 from blpteach import (InputError, buyers, choice_probabilities, contraction_rate, delta_jacobian, exp_contraction, invert_shares,
                       log_contraction, logit_delta, market_shares, taste_deviations)
 from blpteach.examples import cereal
-from blpteach.inversion import METHODS, Inversion, is_closer, iterate, solve_or_nan
+from blpteach.inversion import METHODS, Inversion, is_closer, iterate, rounding, solve_or_nan
 from blpteach.utility import log_shares
 
 CORRECTED = [("default", True), ("default", False), ("log", True), ("log", False), ("exp", True), ("exp", False), ("squarem", True),
@@ -394,3 +394,100 @@ def test_a_step_is_good_where_it_leads_downhill_or_lowers_the_largest_gap():
         return bool(is_closer(*(np.array([value]) for value in (0.5, gap, new_gap, step))))
     assert good(3.0, -1.1, 1.0) and good(2.0, 1.0, 1.0) and good(-2.0, -1.0, -1.0)
     assert not good(1.0, -3.0, 1.0) and not good(-2.0, -3.0, 1.0)
+
+
+# One market's iterations are its own, and end where they are told ----------------------------------------------------------
+
+def stacked(seed=30, T=4, scale=(0.0, 1.0, 4.0, 8.0)):
+    """Markets that are easy to invert and hard ones, their shares and mu."""
+    e = random_market(seed, stack=(T,))
+    mu = e.mu * np.array(scale)[:, None, None]
+    return market_shares(e.delta, mu, e.weights), mu, e.weights
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_iterations_of_a_market_do_not_depend_on_its_neighbours(method):
+    shares, mu, weights = stacked()
+    together = invert_shares(shares, mu, weights, method)
+    assert together.converged.all() and together.iterations == len(together.residuals)
+    for t in range(len(shares)):
+        alone = invert_shares(shares[t], mu[t], weights[t], method)
+        history = together.residuals[:, t]
+        assert_allclose(history[:alone.iterations], alone.residuals, rtol=1e-6, atol=1e-12)
+        assert (history[alone.iterations:] <= 1e-13).all()
+        if method == "default" and alone.iterations <= 10:      # who is done after ten keeps the last residual
+            assert (history[10:] == history[9]).all() and len(history) > 10
+
+
+def test_rates_of_a_stack_are_those_of_its_markets():
+    shares, mu, weights = stacked()
+    P = choice_probabilities(invert_shares(shares, mu, weights).delta, mu)
+    for corrected in (False, True):
+        rates = contraction_rate(P, weights, corrected)
+        assert rates.shape == (4,)
+        assert_allclose(rates, [contraction_rate(P[t], weights[t], corrected) for t in range(4)], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_stops_at_the_tolerance_it_is_given(method):
+    shares, mu, weights = stacked()
+    loose, tight = (invert_shares(shares, mu, weights, method, tolerance=tolerance) for tolerance in (1e-4, 1e-13))
+    assert loose.converged.all() and loose.iterations < tight.iterations
+    assert 1e-12 < loose.residuals[-1].max() <= 1e-4 and (loose.residuals[-2].max() > 1e-4)
+
+
+@pytest.mark.parametrize("method", ["log", "exp", "squarem"])
+def test_every_contraction_is_corrected_or_not_as_asked(method):
+    shares, mu, weights = stacked()
+    plain, corrected = (invert_shares(shares, mu, weights, method, corrected=corrected) for corrected in (False, True))
+    assert corrected.iterations < plain.iterations
+    for with_it, alone in ((False, plain), (True, corrected)):
+        if method == "squarem":                                 # which is how the default begins
+            assert_allclose(invert_shares(shares, mu, weights, corrected=with_it).residuals[:10], alone.residuals[:10], rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_tolerance_of_zero_is_met_where_nothing_changes(method):
+    """The logit: one step of the corrected map, and then not a digit moves."""
+    found = invert_shares(np.array([0.25, 0.25]), np.zeros((2, 1)), np.ones(1), method, tolerance=0.0, max_iterations=50)
+    assert found.converged and found.iterations <= 3 and found.residuals[-1] == 0
+
+
+def test_default_grants_squarem_as_many_iterations_as_it_is_told():
+    shares, mu, weights = stacked(scale=(8.0, 8.0, 8.0, 8.0))
+    squarem_alone = invert_shares(shares, mu, weights, "squarem")
+    assert squarem_alone.iterations > 14                        # more than ten, and more than are granted below
+    for most in (4, 12):
+        found = invert_shares(shares, mu, weights, max_iterations=most)
+        assert found.converged.all()
+        assert_allclose(found.residuals[:most], squarem_alone.residuals[:most], rtol=1e-6, atol=1e-12)
+        newton_begins = found.residuals[most] / squarem_alone.residuals[most]
+        assert (abs(newton_begins - 1) > 1e-3).all()
+
+
+def test_the_first_residual_of_newton_is_the_full_step():
+    shares, delta = np.array([0.6, 0.3]), np.array([3.0, -4.0])
+    found = invert_shares(shares, np.zeros((2, 1)), np.ones(1), "newton", start=delta)
+    s = market_shares(delta, np.zeros((2, 1)), np.ones(1))
+    step = np.linalg.solve(np.eye(2) - s, np.log(shares / s))   # d log s_j / d delta_k = 1{j = k} - s_k
+    assert_allclose(found.residuals[0], (abs(step) / np.maximum(1, abs(delta + step))).max(), rtol=1e-9)
+
+
+def test_a_step_uphill_to_a_larger_gap_is_not_closer():
+    shares, step = np.array([1.0]), np.array([1.0])
+    slope = np.array([0.1])                                     # s - S at both ends: the hill rises by 0.2 and is no way down
+    gap = -np.log1p(slope)
+    assert not is_closer(shares, gap, 1.001 * gap, step) and not is_closer(shares, gap, gap, step)
+    assert not is_closer(shares, 0 * gap, 0 * gap, step)        # no slope, no smaller gap
+    assert is_closer(shares, gap, 0.999 * gap, step) and is_closer(shares, gap, 1.001 * gap, -step)
+
+
+def test_rounding_grows_with_mu_up_to_a_bound():
+    eps = np.finfo(float).eps
+    mu = np.array([[[0.0, 0.0]], [[-3.0, 1.0]], [[1e9, 0.0]]])  # three markets of one product
+    assert_allclose(rounding(mu), [16 * eps, 64 * eps, 1e-9], rtol=1e-12)
+
+
+def test_a_regular_system_is_solved_and_not_fitted(monkeypatch):
+    monkeypatch.setattr(np.linalg, "pinv", None)
+    assert_allclose(solve_or_nan(np.array([[2.0, 0.0], [0.0, 4.0]]), np.array([2.0, 4.0])), [1, 1])
