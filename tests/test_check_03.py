@@ -61,13 +61,22 @@ def says(number, answer, text):
 def test_elastic_demand_everywhere(autos):
     products, *_ = autos
     reach = products["prices"] * (1 - products["shares"])
-    assert blpteach.check("3.1", -1 / reach.min()) and blpteach.check("3.1", np.array([-0.29470]))
+    assert blpteach.check("3.1", -1 / reach.min()) and blpteach.check("3.1", np.array([-0.294721]))
     says("3.1", -1 / reach.max(), "only the dearest car")
     says("3.1", -1 / reach.mean(), "Most rows")
     assert (reach < reach.mean()).mean() > 0.6                  # what that reply says
     says("3.1", -1 / reach.median(), "median row")
     says("3.1", -reach.min(), "divide")
     says("3.1", 1 / reach.min(), "sign is wrong")
+    says("3.1", -1 / products["prices"].min(), "`1 - shares` is missing")
+    says("3.1", -1 / (products["prices"] * products["shares"]).min(), "where `1 - shares` belongs")
+    says("3.1", -1 / reach.min() / 1000, "utils per dollar")
+    says("3.1", -1000 / reach.min(), "A thousand times too large")
+    says("3.1", -reach.max() / reach.min(), "elasticity of the dearest car")
+    _, delta, exogenous, price, excluded = autos
+    controls = np.column_stack([np.ones(len(delta)), exogenous])
+    says("3.1", tsls(delta, price, controls, excluded), "the estimate by instruments")
+    says("3.1", ols(delta, price, controls), "the least squares estimate")
 
 
 def test_product_and_market_effects(cereal):
@@ -82,7 +91,12 @@ def test_product_and_market_effects(cereal):
                                 (tsls(y, price, dummies(market), z), None, "market effects alone"),
                                 (tsls(residuals(both, y), residuals(both, price), np.zeros((len(y), 1)), z), None, "as they stand in the table"),
                                 (tsls(residuals(both, y), residuals(both, price), np.zeros((len(y), 1)), residuals(one, z)), None, "Instruments included"),
-                                (tsls(y, price, np.ones((len(y), 1)), z), None, "No effects at all")):
+                                (tsls(y, price, np.ones((len(y), 1)), z), None, "No effects at all"),
+                                (ols(y, price, np.ones((len(y), 1))), None, "No effects, and price not instrumented"),
+                                (ols(y, price, dummies(market)), None, "Market effects alone, and price not instrumented"),
+                                (tsls(y, price, dummies(products["firm_ids"], market), z), None, "effects of firms and markets"),
+                                (tsls(y, price, dummies(product, products["city_ids"]), z), None, "products and cities"),
+                                (tsls(y, price, dummies(product, products["quarter"]), z), None, "products and quarters")):
         assert known is None or abs(answer - known) < 1e-3
         says("3.2", answer, text)
 
@@ -108,6 +122,14 @@ def test_firm_effects(autos):
     says("3.3", [own.estimate().beta[0], problem().estimate().beta[0], problem().estimate(steps=2).beta[0]], "power")
     says("3.3", [right[0]] * 3, "price is not instrumented in any of the three")
     says("3.3", [*right[:2], right[1]], "one-step estimate again")
+    says("3.3", [right[1], right[1], right[2]], "The first is the one-step estimate")
+    says("3.3", [slopes(constant)[0], *right[1:]], "has no firm effects; the other two have")
+    label = dummies(products["clustering_ids"])
+    says("3.3", [*slopes(label), problem("clustering_ids").estimate(steps=2).beta[-1]], "absorb the label")
+    fits = [own.estimate(), problem().estimate(), problem().estimate(steps=2)]
+    says("3.3", [fits[1].objective * 0, *(e.objective for e in fits[1:])], "objectives")
+    says("3.3", [blpteach.Problem(products, linear="0 + hpwt + air + mpd + space + prices", absorb="firm_ids", instruments=["prices"], clusters="clustering_ids").estimate().beta_se[-1],
+                 *(e.beta_se[-1] for e in fits[1:])], "standard errors")
     says("3.3", [*right[:2], problem(clusters=None).estimate(steps=2).beta[-1]], "robust, not clustered")
     says("3.3", [*slopes(dummies(products["region"])), problem("region").estimate(steps=2).beta[-1]], "region of the maker")
 
@@ -147,6 +169,14 @@ def cluster_means(y, X, Z, clusters):
     return np.sqrt(np.diag(A @ h.T @ h @ A.T))
 
 
+def given_residuals(xi, X, Z, clusters):
+    """Clustered standard errors with these residuals."""
+    A = np.linalg.solve(X.T @ Z @ np.linalg.solve(Z.T @ Z, Z.T @ X), X.T @ Z @ np.linalg.inv(Z.T @ Z))
+    h = pd.DataFrame(Z * xi[:, None])
+    h = (h - h.mean()).groupby(clusters).sum().to_numpy()
+    return np.sqrt(np.diag(A @ h.T @ h @ A.T))
+
+
 def bread_only(y, X, Z, clusters):
     """W in place of S in the sandwich."""
     N, W = len(y), np.linalg.inv(Z.T @ Z / len(y))
@@ -162,7 +192,7 @@ def bread_only(y, X, Z, clusters):
     (stata, "`C / (C - 1) * (N - 1) / (N - K)`"),
     (lambda *a: stata(*a, rows=False), "`C / (C - 1)` with"),
     (cluster_means, "averaged within clusters"),
-    (lambda y, *a: standard_errors(y, *a, scale=len(y)), "division by N at the end of (3.9) is missing"),
+    (lambda y, *a: standard_errors(y, *a, scale=len(y)), "A division by N is missing"),
     (lambda y, *a: standard_errors(y, *a, scale=1 / len(y)**2), "division by N is forgotten in G"),
     (lambda y, X, Z, c: standard_errors(y, X, Z, c, scale=len(y) / len(np.unique(c))), "number of clusters"),
     (bread_only, "W stands where S belongs"),
@@ -170,6 +200,11 @@ def bread_only(y, X, Z, clusters):
     (lambda *a: standard_errors(*a, weights=lambda ZZ: np.eye(len(ZZ))), "weights are the identity"),
     (lambda *a: standard_errors(*a, fitted=True), "fitted values of X"),
     (lambda y, X, Z, c: standard_errors(y, X, X, c), "belong to least squares"),
+    (lambda y, X, Z, c: standard_errors(y, X, Z, c) / np.sqrt(len(y)), "One division by N too many"),
+    (lambda y, X, Z, c: given_residuals(y - X @ np.linalg.lstsq(X, y, rcond=None)[0], X, Z, c), "what least squares leaves"),
+    (lambda y, X, Z, c: given_residuals(y, X, Z, c), "`y` stands in place of xi"),
+    (lambda y, X, Z, c: np.linalg.solve(X.T @ Z @ np.linalg.solve(Z.T @ Z, Z.T @ X), X.T @ Z @ np.linalg.solve(Z.T @ Z, Z.T @ y)), "the estimates, not their"),
+    (lambda y, X, Z, c: np.diag(standard_errors(y, X, Z, c)**2), "expected"),
     (lambda *a: standard_errors(*a)**2, "square of the right answer"),
     (lambda y, X, Z, c: standard_errors(y, X, Z, c)[1], "expected")])
 def test_wrong_standard_errors(function, text):
@@ -187,7 +222,9 @@ def test_observations_for_an_f_of_ten():
     right = 36 * 49                                             # lambda over 0.02/0.98
     assert blpteach.check("3.5", right) and blpteach.check("3.5", 1764.0)
     for answer, text in ((40 * 49, "The one is forgotten"), (36 * 50, "whole"), (9 * 49, "M is forgotten"), (10 * 49, "M and the one are forgotten"),
-                         (36 / 49, "upside down"), (36, "This is lambda")):
+                         (36 / 49, "upside down"), (36, "This is lambda"), (40 * 50, "The one is forgotten, and the explained"),
+                         (9 * 50, "The M is forgotten, and the explained"), (500, "The M and the one are forgotten, and the explained"), (44 * 49, "added where it is to be subtracted"),
+                         (1765, "Rounded")):
         says("3.5", answer, text)
 
 
@@ -216,6 +253,10 @@ def first_stage_alone(p, Z):
     (lambda d, p, Z: np.array([Z.T @ d / (Z**2).sum(0), one_at_a_time(d, p, Z)[1]]), "reduced forms"),
     (lambda d, p, Z: np.array([Z.T @ p / (Z.T @ d), one_at_a_time(d, p, Z)[1]]), "upside down"),
     (lambda d, p, Z: np.array([np.linalg.solve(Z.T @ Z, Z.T @ d) / np.linalg.solve(Z.T @ Z, Z.T @ p), one_at_a_time(d, p, Z)[1]]), "One at a time"),
+    (with_weights(lambda p, Z: np.full(Z.shape[1], 1 / Z.shape[1])), "weights are equal"),
+    (lambda d, p, Z: one_at_a_time(d, p, Z) * [[1], [1]] * np.array([np.ones(Z.shape[1]), one_at_a_time(d, p, Z)[0]]), "estimates times weights"),
+    (lambda d, p, Z: np.array([one_at_a_time(d, p, Z)[0], (lambda w: w / w.sum())(np.linalg.solve(Z.T @ Z, Z.T @ p) * (Z.T @ d))]), "`z'delta` where `z'p` belongs"),
+    (lambda d, p, Z: one_at_a_time(d, p, Z)[0] @ one_at_a_time(d, p, Z)[1], "the 2SLS estimate itself"),
     (lambda d, p, Z: one_at_a_time(d, p, Z)[[1, 0]], "rows are exchanged"),
     (lambda d, p, Z: one_at_a_time(d, p, Z).T, "It is the transpose")])
 def test_wrong_averages(function, text):

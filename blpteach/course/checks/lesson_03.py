@@ -19,19 +19,29 @@ def reach():
     return products["prices"].to_numpy() * (1 - products["shares"].to_numpy())
 
 
+def prices():
+    """Prices (N,) of the automobiles, thousands of dollars."""
+    return load_autos()[0]["prices"].to_numpy()
+
+
 # 3.2 The cereals with product and market effects
 
 @cache
-def cereal_slope(absorb=("product_ids", "market_ids"), instrumented=True, steps=1):
-    """The price coefficient of the cereals' logit; without instruments price is its own."""
+def cereal_logit(absorb=("product_ids", "market_ids"), instrumented=True, steps=1):
+    """The cereals' logit; without instruments price is its own."""
     problem = Problem(load_cereal()[0], absorb=list(absorb) or None,
                       linear="0 + prices" if absorb else "1 + prices",
                       instruments=None if instrumented else ["prices"])
-    return problem.estimate(steps=steps).beta[-1]
+    return problem.estimate(steps=steps)
+
+
+def cereal_slope(*absorb_and_more, **options):
+    """The price coefficient of `cereal_logit`."""
+    return cereal_logit(*absorb_and_more, **options).beta[-1]
 
 
 @cache
-def cereal_by_hand(*effects):
+def cereal_by_hand(*effects, weights=weighting_2sls):
     """The slope with delta and price net of both effects, the instruments net of some only."""
     products = load_cereal()[0]
     outside = 1 - products.groupby("market_ids")["shares"].transform("sum")
@@ -39,7 +49,7 @@ def cereal_by_hand(*effects):
     y, price = net_of_each(delta_and_price, products, ("product_ids", "market_ids")).T
     instruments = products[[f"demand_instruments{k}" for k in range(20)]].to_numpy()
     Z = net_of_each(instruments, products, effects)
-    return iv_gmm(y, price[:, None], Z, weighting_2sls(Z))[0]
+    return iv_gmm(y, price[:, None], Z, weights(Z))[0]
 
 
 def net_of_each(values, products, effects):
@@ -54,20 +64,32 @@ def net_of_each(values, products, effects):
 # 3.3 The automobiles with firm effects
 
 @cache
-def autos_slope(absorb="firm_ids", instrumented=True, steps=1, clusters="clustering_ids",
-                column=-1):
-    """The price coefficient of the automobiles' logit, or that of another column."""
+def autos_logit(absorb="firm_ids", instrumented=True, steps=1, clusters="clustering_ids"):
+    """The automobiles' logit; without instruments price is its own."""
     problem = Problem(load_autos()[0], absorb=absorb, clusters=clusters,
                       linear=f"{0 if absorb else 1} + hpwt + air + mpd + space + prices",
                       instruments=None if instrumented else ["prices"])
-    return problem.estimate(steps=steps).beta[column]
+    return problem.estimate(steps=steps)
 
 
-def three_slopes(**options):
+def autos_slope(*absorb, column=-1, **options):
+    """The price coefficient of `autos_logit`, or that of another column."""
+    return autos_logit(*absorb, **options).beta[column]
+
+
+def three_slopes(of=autos_slope, **options):
     """Least squares, one-step, two-step (3,)."""
-    return np.array([autos_slope(instrumented=False, **options),
-                     autos_slope(**options),
-                     autos_slope(steps=2, **options)])
+    return np.array([of(instrumented=False, **options), of(**options), of(steps=2, **options)])
+
+
+def autos_se(**options):
+    """The standard error of the price coefficient."""
+    return autos_logit(**options).beta_se[-1]
+
+
+def autos_objective(**options):
+    """The objective at the estimate."""
+    return autos_logit(**options).objective
 
 
 # 3.4 Clustered standard errors of 2SLS
@@ -84,11 +106,12 @@ def small_sample(rng):
 
 
 def standard_errors(y, X, Z, clusters, kind="clustered", weights=weighting_2sls,
-                    residual_columns=None, least_squares=False):
+                    residual_columns=None, least_squares=False, residuals=None):
     """Standard errors (K,) by (3.5), (3.7), (3.8) and (3.9), or with one step taken wrongly."""
     Z, W, N = (X, weighting_2sls(X), len(X)) if least_squares else (Z, weights(Z), len(Z))
     columns = X if residual_columns is None else residual_columns(X, Z)
-    S = moment_covariance(Z, y - columns @ iv_gmm(y, X, Z, W), kind, clusters)
+    xi = y - columns @ iv_gmm(y, X, Z, W) if residuals is None else residuals(y, X)
+    S = moment_covariance(Z, xi, kind, clusters)
     return roots(sandwich(jacobian(X, Z), W, S, N))
 
 
@@ -110,6 +133,17 @@ def fitted_values(X, Z):
 def contributions_covariance(y, X, Z, clusters):
     """S (M, M) of the 2SLS residuals, clustered."""
     return moment_covariance(Z, y - X @ iv_gmm(y, X, Z, weighting_2sls(Z)), "clustered", clusters)
+
+
+def least_squares_residuals(y, X):
+    """What least squares leaves of y, (N,)."""
+    return y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+
+
+def whole_covariance(y, X, Z, clusters):
+    """The covariance matrix (K, K)."""
+    W, S = weighting_2sls(Z), contributions_covariance(y, X, Z, clusters)
+    return sandwich(jacobian(X, Z), W, S, len(Z))
 
 
 def undivided(y, X, Z, clusters):
@@ -226,6 +260,24 @@ def joint_ratios(delta_net, price_net, excluded_net):
     return np.array([reduced / first, one_at_a_time(delta_net, price_net, excluded_net)[1]])
 
 
+def products_of_both(delta_net, price_net, excluded_net):
+    """Estimates times weights in the second row."""
+    b, weights = one_at_a_time(delta_net, price_net, excluded_net)
+    return np.array([b, weights * b])
+
+
+def by_reduced_form(delta_net, price_net, excluded_net):
+    """Weights with `z'delta` where `z'p` belongs."""
+    zd, zp, first = parts(delta_net, price_net, excluded_net)
+    return np.array([zd / zp, first * zd / (first @ zd)])
+
+
+def weighted_average(delta_net, price_net, excluded_net):
+    """The 2SLS estimate itself, one number."""
+    b, weights = one_at_a_time(delta_net, price_net, excluded_net)
+    return weights @ b
+
+
 EXERCISES = {
     "3.1": Exercise(
         "one number, the price coefficient in utils per thousand dollars, negative",
@@ -239,15 +291,39 @@ EXERCISES = {
          Mistake("This makes the median row unit elastic, so half of the rows are still inelastic. "
                  "Every row is asked for.",
                  lambda: -1 / np.median(reach())),
+         Mistake("The factor `1 - shares` is missing (or you rounded: give all digits). "
+                 "The elasticity is `beta_price * prices * (1 - shares)`. Shares are small here, "
+                 "so the number is nearly right; with cereals it would not be.",
+                 lambda: -1 / prices().min()),
+         Mistake("`shares` stands where `1 - shares` belongs: that is the cross elasticity's "
+                 "factor. The own elasticity is `beta_price * prices * (1 - shares)`.",
+                 lambda: -1 / (prices() - reach()).min()),
+         Mistake("This is in utils per dollar. Prices are in thousands of dollars here, "
+                 "and the coefficient is asked for in utils per thousand.",
+                 lambda: -1e-3 / reach().min()),
+         Mistake("A thousand times too large: the column `prices` is in thousands of dollars "
+                 "already, and the coefficient in utils per thousand.",
+                 lambda: -1e3 / reach().min()),
+         Mistake("This is the elasticity of the dearest car at the right coefficient. "
+                 "The coefficient itself is asked for.",
+                 lambda: -reach().max() / reach().min()),
+         Mistake("This is the estimate by instruments, at which 775 rows are inelastic. "
+                 "Asked is the coefficient at which none is: no estimation is needed.",
+                 lambda: autos_slope(None)),
+         Mistake("This is the least squares estimate, at which 1,502 rows are inelastic. "
+                 "Asked is the coefficient at which none is: no estimation is needed.",
+                 lambda: autos_slope(None, instrumented=False)),
          Mistake("This is the smallest `prices * (1 - shares)` with a minus. "
                  "The coefficient times that number should be -1: divide -1 by it.",
                  lambda: -reach().min())),
         ("The elasticity of a row is `beta_price * prices * (1 - shares)`. "
          "Which row is the last to reach -1 as the coefficient falls?",
-         "Set the elasticity of the row with the smallest `prices * (1 - shares)` to -1 and solve "
-         "for `beta_price`."),
+         "The elasticity is the closest to zero where `prices * (1 - shares)` is smallest.",
+         "In that row the product of `beta_price` and the smallest `prices * (1 - shares)` is -1. "
+         "Solve for `beta_price`, and keep all digits."),
         "The cheapest car decides, and then the dearest has an elasticity of -20: "
-        "one coefficient can't serve both."),
+        "one coefficient can't serve both.",
+        rtol=2e-5),                     # without (1 - s) the number differs by 7e-5
     "3.2": Exercise(
         "one number, the price coefficient in utils per dollar",
         cereal_slope,
@@ -271,13 +347,38 @@ EXERCISES = {
          Mistake("This is the two-step estimate. One-step with (3.5) is asked for.",
                  lambda: cereal_slope(steps=2)),
          Mistake("No effects at all: quality that belongs to a product is still in xi.",
-                 lambda: cereal_slope(()))),
-        ("`absorb` takes a list of columns. By hand: subtract averages within products from `y`, "
-         "price and instruments, then averages within markets from what is left.",
-         "`blpteach.Problem(cereal, linear=\"0 + prices\", absorb=[\"product_ids\", ...])`, "
-         "and then `estimate()`."),
+                 lambda: cereal_slope(())),
+         Mistake("No effects, and price not instrumented: this is least squares on a constant "
+                 "and the price. Absorb products and markets, and use the 20 instruments.",
+                 lambda: cereal_slope((), instrumented=False)),
+         Mistake("Market effects alone, and price not instrumented. "
+                 "Absorb the products too, and use the 20 instruments.",
+                 lambda: cereal_slope(("market_ids",), instrumented=False)),
+         Mistake("These are effects of firms and markets. A firm has several products: "
+                 "absorb `product_ids`.",
+                 lambda: cereal_slope(("firm_ids", "market_ids"))),
+         Mistake("These are effects of products and cities. A market is a city in a quarter: "
+                 "absorb `market_ids`.",
+                 lambda: cereal_slope(("product_ids", "city_ids"))),
+         Mistake("These are effects of products and quarters. A market is a city in a quarter: "
+                 "absorb `market_ids`.",
+                 lambda: cereal_slope(("product_ids", "quarter"))),
+         Mistake("The weights are the identity. One-step GMM with (3.5) has `(Z'Z/N)^-1`.",
+                 lambda: cereal_by_hand("product_ids", "market_ids",
+                                        weights=lambda Z: np.eye(Z.shape[1]))),
+         Mistake("This is the standard error. The coefficient is asked for: `beta`.",
+                 lambda: cereal_logit().beta_se[-1]),
+         Mistake("This is the mean own elasticity. The coefficient is asked for: `beta`.",
+                 lambda: cereal_logit().own_elasticities().mean())),
+        ("What is constant within a product or within a market leaves every column: delta, price "
+         "and instruments.",
+         "`absorb` takes a list of columns. By hand: subtract averages within products, "
+         "then averages within markets from what is left.",
+         "As in lesson 00, `Problem` with `linear=\"0 + prices\"`, and two columns in `absorb`; "
+         "`estimate()` takes one step with (3.5) unless told otherwise."),
         "Between -30.1 and -30.4 lies what markets have in common. On these artificial cereals "
-        "effects and instruments move little; on the automobiles much."),
+        "effects and instruments move little; on the automobiles much.",
+        rtol=1e-4),                     # quarters in place of markets: within 3e-4 of products alone
     "3.3": Exercise(
         "3 price coefficients in utils per thousand dollars: least squares, one-step, two-step",
         three_slopes,
@@ -304,9 +405,25 @@ EXERCISES = {
                  "The weights are to be clustered by `clustering_ids`; the firm is absorbed.",
                  lambda: three_slopes(clusters="firm_ids")),
          Mistake("These absorb the region of the maker, not the firm.",
-                 lambda: three_slopes(absorb="region"))),
-        ("Three calls of `estimate`, on two problems: one with `instruments=[\"prices\"]`, "
-         "one with the table's eight. Both absorb `firm_ids`.",
+                 lambda: three_slopes(absorb="region")),
+         Mistake("These absorb the label, `clustering_ids`. Errors are clustered by label; "
+                 "what is absorbed is the firm.",
+                 lambda: three_slopes(absorb="clustering_ids")),
+         Mistake("The first, least squares, has no firm effects; the other two have. "
+                 "Absorb `firm_ids` in all three.",
+                 lambda: np.array([autos_slope(None, instrumented=False), autos_slope(),
+                                   autos_slope(steps=2)])),
+         Mistake("The first is the one-step estimate. For least squares price is its own "
+                 "instrument: `instruments=[\"prices\"]`.",
+                 lambda: np.array([autos_slope(), autos_slope(), autos_slope(steps=2)])),
+         Mistake("These are standard errors. The coefficients are asked for: `beta[-1]`.",
+                 lambda: three_slopes(of=autos_se)),
+         Mistake("These are objectives; the third is J. The price coefficients are asked for.",
+                 lambda: three_slopes(of=autos_objective))),
+        ("Three calls of `estimate`, on two problems: one for least squares, "
+         "one with the table's eight instruments. Both absorb `firm_ids`.",
+         "In the first problem `instruments=[\"prices\"]` makes price its own instrument. "
+         "The other leaves the argument out and has `clusters`.",
          "The formula is `\"0 + hpwt + air + mpd + space + prices\"`; "
          "the price coefficient is `estimate(...).beta[-1]`; the third has `steps=2`."),
         "Who makes the car was much of what the instruments contradicted each other about; "
@@ -333,13 +450,13 @@ EXERCISES = {
          Mistake("The contributions are averaged within clusters. "
                  "Sum them: a cluster of many rows moves g more than one of few.",
                  averaged),
-         Mistake("The division by N at the end of (3.9) is missing: "
-                 "this is the spread of the square root of N times the estimate.",
+         Mistake("A division by N is missing, in S or at the end of (3.9). With the one at the end "
+                 "missing, this is the spread of the square root of N times the estimate.",
                  undivided),
          Mistake("The moments are averages: `G = -Z'X / N`. Here the division by N is forgotten "
                  "in G, and the standard errors are N times too small.",
                  moments_undivided),
-         Mistake("S is divided by the number of clusters. "
+         Mistake("The number of clusters stands where N belongs, in S or at the end of (3.9). "
                  "Divide by N, the number of rows, as g is: then var(g) = S/N.",
                  by_clusters),
          Mistake("W stands where S belongs. W is how you weighted, S is how much the moments vary; "
@@ -355,6 +472,21 @@ EXERCISES = {
                  "the unobservable is `y - X @ beta`, with X itself.",
                  lambda y, X, Z, clusters:
                      standard_errors(y, X, Z, clusters, residual_columns=fitted_values)),
+         Mistake("xi is what least squares leaves. The estimate is 2SLS, and S is made of its "
+                 "residuals: `y - X @ beta` with beta from `iv_gmm`.",
+                 lambda y, X, Z, clusters:
+                     standard_errors(y, X, Z, clusters, residuals=least_squares_residuals)),
+         Mistake("`y` stands in place of xi. S is made of the residuals, `y - X @ beta`.",
+                 lambda y, X, Z, clusters:
+                     standard_errors(y, X, Z, clusters, residuals=lambda y, X: y)),
+         Mistake("These are the estimates, not their standard errors.",
+                 lambda y, X, Z, clusters: iv_gmm(y, X, Z, weighting_2sls(Z))),
+         Mistake("This is the whole covariance matrix. "
+                 "Standard errors are the square roots of its diagonal.",
+                 whole_covariance),
+         Mistake("One division by N too many, in S or at the end of (3.9): S is a sum over "
+                 "clusters divided by N once, and the variance of the estimate is divided by N.",
+                 lambda y, X, Z, clusters: standard_errors(y, X, Z, clusters) / np.sqrt(len(y))),
          Mistake("This is `(G'S^-1 G)^-1 / N`, which holds for efficient weights only. "
                  "The estimate is 2SLS, so the sandwich does not collapse.",
                  collapsed),
@@ -362,11 +494,12 @@ EXERCISES = {
                  two_step),
          Mistake("These belong to least squares: X in place of the instruments.",
                  lambda y, X, Z, clusters: standard_errors(y, X, Z, clusters, least_squares=True))),
-        ("Five lines: W by (3.5), xi from the 2SLS estimate, S from `clustered_covariance`, "
-         "G by (3.8), and the sandwich (3.9).",
-         "The variance is `sandwich(-Z.T @ X / N, W, S, N)` "
-         "with `S = clustered_covariance(Z, y - X @ iv_gmm(y, X, Z, W), clusters)`. "
-         "What is asked for is on its diagonal, under the root."),
+        ("The order is W, beta, xi, S, G, and then the sandwich (3.9). "
+         "The lesson has a function for all but xi and G.",
+         "xi is what the 2SLS estimate leaves of `y`. In this linear model G has one block, "
+         "and no derivative to take.",
+         "S is `clustered_covariance` of `Z` and xi. `sandwich` returns a matrix (K, K); "
+         "its diagonal holds variances."),
         "W is how you weighted, S is how much the moments vary. The sandwich is right for any W; "
         "the choice `W = S^-1` makes it smallest.",
         inputs=small_sample),
@@ -388,10 +521,24 @@ EXERCISES = {
                  "divide by that.",
                  lambda: observations(M=4, ratio=1)),
          Mistake("Explained over unexplained variance is upside down.",
-                 lambda: observations(ratio=0.98 / 0.02))),
-        ("Explained variance is 0.02, unexplained 0.98. "
-         "Solve `1 + lambda/M = 10` for lambda first.",
-         "lambda is 36. It grows by 0.02/0.98 with each observation."),
+                 lambda: observations(ratio=0.98 / 0.02)),
+         Mistake("The one is forgotten, and the explained variance is compared with the whole. "
+                 "Solve `1 + lambda/M = 10`, with explained over *unexplained* variance in lambda.",
+                 lambda: observations(noise=0, ratio=0.02)),
+         Mistake("The M is forgotten, and the explained variance is compared with the whole. "
+                 "F is per instrument, and lambda has explained over *unexplained* variance.",
+                 lambda: observations(M=1, ratio=0.02)),
+         Mistake("The M and the one are forgotten, and the explained variance is compared with the "
+                 "whole. Solve `1 + lambda/M = 10`, with explained over *unexplained* variance.",
+                 lambda: observations(M=1, noise=0, ratio=0.02)),
+         Mistake("The one is added where it is to be subtracted: `lambda/M = 10 - 1`.",
+                 lambda: observations(noise=-1)),
+         Mistake("Rounded. The formula's answer is asked for, before any rounding.",
+                 lambda: 1765.0)),
+        ("Solve `1 + lambda/M = 10` for lambda first.",
+         "`strength` is the explained part of a variance of one. What is the unexplained part?",
+         "Each observation adds the ratio of the two variances to lambda. "
+         "How many are needed for the lambda that you found?"),
         "A strength of 0.02 needs 1,764 observations for an F that a strength of 0.3 has "
         "with fewer than a hundred.",
         rtol=5e-4),
@@ -417,11 +564,26 @@ EXERCISES = {
          Mistake("The first row divides coefficients of regressions on all instruments together. "
                  "One at a time is asked for: `z'delta` over `z'p`.",
                  joint_ratios),
+         Mistake("The weights are equal. 2SLS weights an instrument by its part of the fitted "
+                 "price's covariance with the price: `gamma_m z_m'p`, over the sum of these.",
+                 weighted_by(lambda zp, first, zz: np.full(len(zp), 1 / len(zp)))),
+         Mistake("The second row holds estimates times weights. The weights alone are asked for.",
+                 products_of_both),
+         Mistake("The weights have `z'delta` where `z'p` belongs: "
+                 "they depend on the first stage alone.",
+                 by_reduced_form),
+         Mistake("This is the 2SLS estimate itself. Asked are the single estimates and "
+                 "their weights, (2, m).",
+                 weighted_average),
+         Mistake("The weights are `z'p` squared over `z'z`, not brought to a sum of one, and from "
+                 "one instrument at a time. In 2SLS all instruments share one first stage.",
+                 weighted_by(lambda zp, first, zz: zp**2 / zz)),
          Mistake("The two rows are exchanged: estimates first, weights second.",
                  lambda delta_net, price_net, excluded_net:
                      one_at_a_time(delta_net, price_net, excluded_net)[::-1])),
-        ("`excluded_net.T @ price_net` is `z'p` for all instruments at once. "
-         "The coefficients of the first stage come from one regression on all instruments.",
+        ("`excluded_net.T @ price_net` is `z'p` for all instruments at once.",
+         "The first row divides `z'delta` by it. The coefficients of the first stage come from one "
+         "regression on all instruments.",
          "Write 2SLS as `p_hat'delta / p_hat'p` with `p_hat = excluded_net @ first`. "
          "Each instrument's part of the denominator, over the whole, is its weight."),
         "2SLS is an average of estimates with weights that sum to one and need not be positive: "
