@@ -51,6 +51,16 @@ def product_of_market(values, pick):
     return str(cereal()["product_ids"].to_numpy()[rows[pick(values[rows])]])
 
 
+def place_in_market(values, pick):
+    """The place in market C01Q1 at which values (N,) are extreme, as text."""
+    return str(float(pick(values[np.flatnonzero(cereal()["market_ids"] == MARKET)])))
+
+
+def product_of_all(values, pick):
+    """The id of the product at which values (N,) are extreme, over all markets."""
+    return str(cereal()["product_ids"].to_numpy()[pick(values)])
+
+
 # Two stages --------------------------------------------------------------------------------------
 
 def two_stages(effects=("product_ids",), demean_instruments=True, on="fitted"):
@@ -91,6 +101,25 @@ def first_stage_F(effects=("product_ids",), lost=24, per_instrument=True, explai
     return float(above / (20 if per_instrument else 1) / (rest @ rest / (len(price) - lost - 20)))
 
 
+def reduced_form_F():
+    """F of the instruments in a regression of y, not of the price."""
+    y, _, Z = columns("product_ids")
+    fitted = Z @ np.linalg.lstsq(Z, y, rcond=None)[0]
+    return float(fitted @ fitted / 20 / ((y - fitted) @ (y - fitted) / (len(y) - 44)))
+
+
+def first_instrument():
+    """The estimate with one instrument."""
+    y, X, Z = columns("product_ids")
+    return float(Z[:, 0] @ y / (Z[:, 0] @ X[:, 0]))
+
+
+def inverse_regression():
+    """The slope of the price on y."""
+    y, X, _ = columns("product_ids")
+    return float(X[:, 0] @ y / (y @ y))
+
+
 def r_squared():
     """Of the first stage, within products."""
     _, X, Z = columns("product_ids")
@@ -99,6 +128,17 @@ def r_squared():
 
 
 # Functions ---------------------------------------------------------------------------------------
+
+def grown(shares, beta_price, change):
+    """Weights `s exp(change of utility)` (J,)."""
+    return shares * np.exp(beta_price * change)
+
+
+def own_odds(shares, beta_price, change):
+    """Each product against the outside good, as if the two were alone."""
+    odds = grown(shares, beta_price, change) / (1 - shares.sum())
+    return odds / (1 + odds)
+
 
 def some_shares(rng):
     """Shares of two to four products, with room for the outside good."""
@@ -149,7 +189,6 @@ def to_outside(shares, market_size):
 def firm_margins(beta_price, shares, firms):
     """Margins (J,) by (5.6)."""
     return margins(shares, logit_jacobian(beta_price, shares), ownership_matrix(firms))
-    return margins(shares, logit_jacobian(beta_price, shares), ownership_matrix(firms))
 
 
 def firm_shares(shares, firms):
@@ -161,6 +200,11 @@ def one_margin_a_firm(beta_price, shares, firms):
     """Margins of the firms, not of the products."""
     first = np.unique(firms, return_index=True)[1]
     return firm_margins(beta_price, shares, firms)[first]
+
+
+def margins_by(owned, beta_price):
+    """Margins (J,) from what stands in place of the firm's share."""
+    return 1 / (-beta_price * (1 - owned))
 
 
 def margins_by_mean_share(beta_price, shares, firms):
@@ -181,7 +225,13 @@ EXERCISES = {
                  lambda: product_of_market(cereal()["shares"].to_numpy(), np.argmax)),
          Mistake("This is the product with the smallest share. The factor `1 - shares` is near one "
                  "for all small products; look at what it is multiplied by.",
-                 lambda: product_of_market(cereal()["shares"].to_numpy(), np.argmin))),
+                 lambda: product_of_market(cereal()["shares"].to_numpy(), np.argmin)),
+         Mistake("The place is right. The answer is the id at that place: `ids[place]`.",
+                 lambda: place_in_market(logit().own_elasticities(), np.argmin)),
+         Mistake("The most elastic of all markets. Asked is market C01Q1 alone.",
+                 lambda: product_of_all(logit().own_elasticities(), np.argmin)),
+         Mistake("This is the sweetest. Sugar is no part of (0.3).",
+                 lambda: product_of_market(cereal()["sugar"].to_numpy(), np.argmax))),
         ("Own elasticities stand on the diagonal of `E`: `np.diag(E)`. "
          "What sign have they, and which of them is the most elastic?",
          "`argmin` and `argmax` give the place of the smallest and of the largest number, "
@@ -227,11 +277,22 @@ EXERCISES = {
                  lambda: two_stages(("product_ids", "market_ids"))),
          Mistake("This is the two-step GMM estimate. Asked is two-stage least squares, "
                  "the one-step estimate: the names are easily confused.",
-                 lambda: float(logit().problem.estimate(steps=2).beta[0]))),
-        ("`np.linalg.lstsq(Z, X[:, 0], rcond=None)[0]` are the coefficients of the first stage. "
+                 lambda: float(logit().problem.estimate(steps=2).beta[0])),
+         Mistake("This is least squares on a constant and the price: neither product effects nor "
+                 "instruments. Use `y`, `X` and `Z`, which are net of product averages.",
+                 lambda: price_coefficient(linear="1 + prices", instruments=["prices"])),
+         Mistake("Only the first instrument is used. The first stage has all 20.",
+                 first_instrument),
+         Mistake("This is the regression of the price on `y`. In the second stage `y` is explained, "
+                 "by the fitted price.",
+                 inverse_regression),
+         Mistake("This is the standard error. The coefficient is asked for.",
+                 lambda: float(logit().beta_se[0]))),
+        ("The first stage is a regression of `X[:, 0]` on the 20 columns of `Z`.",
+         "`np.linalg.lstsq(Z, X[:, 0], rcond=None)[0]` are its coefficients. "
          "What is the fitted price?",
-         "The fitted price is `Z @ coefficients`. "
-         "The second stage is least squares of `y` on this one column, without a constant."),
+         "The second stage is a regression on one column, the fitted price. "
+         "All columns have mean zero already."),
         "Two regressions give what (3.3) gives in one: "
         "the instruments choose which part of the price is used.",
         rtol=2e-4),                     # two of the mistakes lie within a thousandth of each other
@@ -257,13 +318,27 @@ EXERCISES = {
                  r_squared),
          Mistake("This is the ratio of explained to unexplained sum of squares. "
                  "Divide each by its degrees of freedom.",
-                 lambda: r_squared() / (1 - r_squared()))),
-        ("Split the price in two: fitted values `Z @ coefficients` and the rest. "
+                 lambda: r_squared() / (1 - r_squared())),
+         Mistake("The unexplained sum of squares is divided by N. Its degrees of freedom are fewer: "
+                 "20 instruments and 24 product averages were estimated.",
+                 lambda: first_stage_F() * cereal().shape[0] / (cereal().shape[0] - 44)),
+         Mistake("The degrees of freedom are `N - J`: the 20 instruments are not counted.",
+                 lambda: first_stage_F(lost=4)),
+         Mistake("The degrees of freedom are `N - M - 1`, as with one constant. "
+                 "There are 24 product averages, which were estimated too.",
+                 lambda: first_stage_F(lost=1)),
+         Mistake("Divided by 19. No constant is among the 20 instruments: divide by 20.",
+                 lambda: first_stage_F() * 20 / 19),
+         Mistake("This is the F of the reduced form, delta on the instruments. "
+                 "The first stage explains the price.",
+                 reduced_form_F)),
+        ("Split the price in two: fitted values and the rest.",
          "F is a ratio of their sums of squares, each per degree of freedom.",
          "Above stands the sum of squares of the fitted price, with 20 degrees of freedom; "
          "below that of the rest, with `len(y) - J - 20`."),
         "The instruments explain nearly all of the price, "
-        "so the estimate stays near least squares, whether or not they are valid."),
+        "so the estimate stays near least squares, whether or not they are valid.",
+        rtol=2e-4),                     # a degree of freedom is half a thousandth
     "0.4": Exercise(
         "a function of (shares, beta_price, change) that returns the new shares (J,)",
         new_shares,
@@ -289,12 +364,36 @@ EXERCISES = {
                  lambda shares, beta_price, change: shares * np.exp(beta_price * change)),
          Mistake("The utilities move in the wrong direction: they change by `beta_price * change`, "
                  "and `beta_price` is negative already.",
-                 lambda shares, beta_price, change: new_shares(shares, -beta_price, change))),
-        ("By (0.2), `exp(delta)` is `shares / (1 - shares.sum())`, the old odds against "
-         "the outside good. By which factor does a change of the price multiply it?",
-         "In the function, `outside = 1 - shares.sum()`. "
-         "Put `shares / outside * np.exp(beta_price * change)` in the place of `exp(delta)` "
-         "in (1.3), then multiply above and below by `outside`."),
+                 lambda shares, beta_price, change: new_shares(shares, -beta_price, change)),
+         Mistake("Utility grows by `beta_price * change`, so `exp(delta)` is multiplied by "
+                 "`exp(beta_price * change)`, not by `1 + beta_price * change`.",
+                 lambda shares, beta_price, change:
+                     normalised(shares * (1 + beta_price * change), 1 - shares.sum())),
+         Mistake("These are the new odds against the outside good, `exp(delta)`. "
+                 "Shares follow by (1.3).",
+                 lambda shares, beta_price, change:
+                     grown(shares, beta_price, change) / (1 - shares.sum())),
+         Mistake("The denominator has the old inside share, `shares.sum()`. "
+                 "The outside good's weight is its own old share, `1 - shares.sum()`.",
+                 lambda shares, beta_price, change:
+                     normalised(grown(shares, beta_price, change), shares.sum())),
+         Mistake("The price coefficient is missing: a dollar is worth `beta_price` utils.",
+                 lambda shares, beta_price, change: new_shares(shares, 1.0, change)),
+         Mistake("These are changes of the shares. The new shares are asked for.",
+                 lambda shares, beta_price, change:
+                     new_shares(shares, beta_price, change) - shares),
+         Mistake("Each product is set against the outside good as if the others were not there. "
+                 "All products stand in the denominator of (1.3).",
+                 own_odds),
+         Mistake("`exp(shares)` stands where `exp(delta)` belongs. By (0.2), `exp(delta)` is "
+                 "`shares` over the outside share.",
+                 lambda shares, beta_price, change:
+                     normalised(np.exp(shares + beta_price * change), 1))),
+        ("By (0.2), `exp(delta)` is known from the old shares alone: what is it?",
+         "A change of the price adds `beta_price * change` to delta. "
+         "By which factor does that multiply `exp(delta)`?",
+         "Put the new `exp(delta)` into (1.3), all products in the denominator. "
+         "To be rid of fractions multiply above and below by the old outside share."),
         "Old shares and one coefficient are enough: "
         "the logit needs to know nothing about a product but how many buy it.",
         price_case),
@@ -324,9 +423,24 @@ EXERCISES = {
                  lambda shares, market_size: (1 - shares.sum() / market_size) / (1 - shares)),
          Mistake("This is the fraction of product j's buyers and the outside good's in the market, "
                  "not where those go who leave j. Leavers choose among all but j.",
-                 lambda shares, market_size: 1 - (shares.sum() - shares) / market_size)),
-        ("Derive `d s_0 / d p_j` and `d s_j / d p_j` from (1.3). What drops out of their ratio?",
-         "The coefficient drops out, and so does `s_j` as a factor. "
+                 lambda shares, market_size: 1 - (shares.sum() - shares) / market_size),
+         Mistake("The outside share is divided by the product's share. Those who leave j choose "
+                 "among all but j: divide by `1 - s_j`.",
+                 lambda shares, market_size:
+                     (1 - shares.sum() / market_size) / (shares / market_size)),
+         Mistake("The product's own share stands above. Asked is what the *outside good* gets.",
+                 lambda shares, market_size: shares / market_size / (1 - shares / market_size)),
+         Mistake("This is the product's share of all inside goods. Asked is which fraction of those "
+                 "who leave it goes to the outside good.",
+                 lambda shares, market_size: shares / shares.sum()),
+         Mistake("This is `s_0 s_j`, the derivative of the outside share up to the coefficient. "
+                 "Divide by the derivative of the product's own share.",
+                 lambda shares, market_size:
+                     (1 - shares.sum() / market_size) * shares / market_size),
+         Mistake("This goes to the other inside goods. Asked is the rest, the outside good's part.",
+                 lambda shares, market_size: 1 - to_outside(shares, market_size))),
+        ("Derive `d s_0 / d p_j` and `d s_j / d p_j` from (1.3), as Step 1 does for two products.",
+         "What drops out of their ratio? The coefficient, and one more factor.",
          "Two shares remain, one above and one below; take both in the new market."),
         "No estimate is left in the formula: the logit's diversion ratios are made of shares, "
         "and shares depend on the assumed market size.",
@@ -362,9 +476,29 @@ EXERCISES = {
                      1 / (-beta_price * (1 - shares.sum() + firm_shares(shares, firms)))),
          Mistake("The factor that depends on the firm's share is missing: "
                  "1 / -beta_price is the margin of a firm with a share of zero.",
-                 lambda beta_price, shares, firms: np.full(len(shares), -1 / beta_price))),
+                 lambda beta_price, shares, firms: np.full(len(shares), -1 / beta_price)),
+         Mistake("The factor that depends on the firm's share is missing, and it is one number: "
+                 "the answer has a margin for each product.",
+                 lambda beta_price, shares, firms: -1 / beta_price),
+         Mistake("One *plus* the firm's share. A larger firm asks for a larger margin: "
+                 "subtract its share from one.",
+                 lambda beta_price, shares, firms:
+                     margins_by(-firm_shares(shares, firms), beta_price)),
+         Mistake("Only the firm's other products are counted. Its total share has the product's own "
+                 "in it too.",
+                 lambda beta_price, shares, firms:
+                     margins_by(firm_shares(shares, firms) - shares, beta_price)),
+         Mistake("The product's margin alone, times the number of the firm's products. "
+                 "What counts is the firm's total share.",
+                 lambda beta_price, shares, firms:
+                     ownership_matrix(firms).sum(1) * margins_by(shares, beta_price)),
+         Mistake("Outside share less the firm's. One less the firm's share is the fraction that buys "
+                 "from others *or not at all*; the rivals' buyers belong to it.",
+                 lambda beta_price, shares, firms:
+                     margins_by(shares.sum() + firm_shares(shares, firms), beta_price))),
         ("Put one margin for all products of the firm into `s_j + sum_l (d s_l / d p_j) eta_l = 0` "
          "and use the derivatives of (1.3). What is left when you divide by `s_j`?",
+         "One sum over the firm's products is left, and no j.",
          "The total share of each product's firm is `(firms[:, None] == firms) @ shares`. "
          "The margin depends on it and on `beta_price` alone."),
         "Which products make up a firm's share plays no role in the logit, "
