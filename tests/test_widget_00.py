@@ -40,7 +40,9 @@ def test_slopes_are_those_given_and_means_are_by_product(logit):
     delta = logit.estimate().delta
     ids = logit.products["product_ids"].to_numpy()
     picture = Slopes(delta, logit.prices, ids, slope=-2.0)
+    assert [line.get_visible() for line in picture.lines] == [True, False]
     picture.update(iv_slope=-3.0)
+    assert all(line.get_visible() for line in picture.lines)
     slopes = [np.diff(line.get_ydata())[0] / np.diff(line.get_xdata())[0] for line in picture.lines]
     assert np.allclose(slopes, [-2, -3])
     first = ids == np.sort(ids)[0]

@@ -109,14 +109,19 @@ class Slopes(Picture):
         left.legend(loc="lower left")
 
     def update(self, slope=None, iv_slope=None):
-        """Slopes in the right panel, in utils per dollar: of least squares and by instruments."""
-        old = getattr(self, "slopes", {"slope": 0.0, "iv_slope": 0.0})
-        self.slopes = keep(old, slope=slope, iv_slope=iv_slope)
-        ends, names = np.array([-0.03, 0.03]), ("least squares", "instruments")
-        for line, slope, name in zip(self.lines, self.slopes.values(), names):
-            line.set_data(ends, slope * ends)
-            line.set_label(f"{name}: slope {signed(slope, 2)}")
-        self.axes[1].legend(loc="lower left")
+        """Slopes in the right panel, in utils per dollar: of least squares and by instruments.
+
+        A line that was never given is hidden.
+        """
+        self.slopes = keep(getattr(self, "slopes", {}), slope=slope, iv_slope=iv_slope)
+        ends = np.array([-0.03, 0.03])
+        names = {"slope": "least squares", "iv_slope": "instruments"}
+        for line, (key, name) in zip(self.lines, names.items()):
+            line.set_visible(key in self.slopes)
+            line.set_data(ends, self.slopes.get(key, 0.0) * ends)
+            line.set_label(f"{name}: slope {signed(self.slopes.get(key, 0.0), 2)}")
+        self.axes[1].legend(handles=[line for line in self.lines if line.get_visible()],
+                            loc="lower left")
 
 
 class PriceChange(Picture):
