@@ -3,18 +3,18 @@
 #
 # **The five steps in miniature**
 #
-# *60 minutes, and 55 more for the exercises. You need: econometrics through instrumental variables and GMM; NumPy. No
-# earlier lesson.*
+# *60 minutes, and 55 more for the exercises; what stands under Further can be skipped. You need: econometrics through
+# instrumental variables; NumPy. No earlier lesson.*
 
 # %% [markdown]
 # ## The question
 #
-# A supermarket halves the price of one cereal. Which other cereals lose buyers, and how many? Two cereal makers
-# want to merge. Which prices rise, and by how much? Both questions ask how demand for *each* product responds to the
-# price of *each* product. A model that answers is called a **demand system**.
+# A supermarket halves the price of one cereal. Which other cereals lose buyers, and how many? Two cereal makers want
+# to merge. Which prices rise, and by how much? Both questions ask how demand for *each* product responds to the price
+# of *each* product. A model that answers is called a **demand system**.
 #
-# In this lesson you estimate one, from the table of data to the halved price. It is the simplest that deserves the
-# name: the plain logit. Its five steps are those of Berry, Levinsohn and Pakes (BLP), each in its smallest form.
+# In this lesson you estimate the simplest that deserves the name, the plain logit. Its five steps are those of Berry,
+# Levinsohn and Pakes (BLP), each in its smallest form.
 #
 # | step | what it does | here | opened in |
 # |---|---|---|---|
@@ -24,15 +24,14 @@
 # | 4 | a search finds how tastes differ | nothing to search | lesson 04 |
 # | 5 | elasticities, markups, new prices | a few lines | lesson 05 |
 #
-# At the end the logit gives an answer about the halved price that no grocer would believe. That failure is the
-# reason for the rest of the course. All symbols and words are collected on one page, [notation](notation.ipynb).
+# At the end the logit gives an answer about the halved price that no grocer would believe. That failure is the reason
+# for the rest of the course. All symbols and words are on one page, [notation](notation.ipynb).
 
 # %% [markdown]
 # ## What you will be able to do
 #
 # - say why the elasticities of many products can't be estimated one by one;
-# - turn market shares into mean utilities by hand;
-# - estimate a logit demand with instruments, by formula and with the library, and say what the instruments changed;
+# - turn market shares into mean utilities by hand, and estimate a logit demand with instruments;
 # - compute elasticities, markups and the effect of a new price or a merger, and name the assumptions behind each;
 # - explain why the logit fixes substitution before it has seen the data, and what the market size has to do with it.
 
@@ -42,9 +41,9 @@
 # %% [markdown] minutes=3 ask="What do people eat who buy none of these 24 cereals, and how would we count it?"
 # ### Step 0. The table
 #
-# Each row is one cereal in one market. A market is a city in a quarter. The numbers are *artificial*: Nevo
-# distributes them with his guide to this method (2000), so that everybody can practise on the same table. They teach
-# the method. They say nothing about real cereals.
+# Each row is one cereal in one market. A market is a city in a quarter. The numbers are *artificial*: Nevo distributes
+# them with his guide to this method (2000), so that everybody can practise on the same table. They teach the method.
+# They say nothing about real cereals.
 
 # %% tags=["parameters"]
 market, product = "C01Q1", "F2B19"
@@ -60,49 +59,38 @@ columns = ["market_ids", "product_ids", "firm_ids", "shares", "prices", "sugar",
 products[columns].head(4).round(4)
 
 # %% [markdown]
-# The columns, with their units:
-#
 # - `market_ids`: $t$, one of $T = 94$ markets. `C01Q1` is city 1 in quarter 1.
 # - `product_ids`: $j$, one of $J = 24$ cereals, the same in every market. `F1B04` is brand 4 of firm 1.
 # - `firm_ids`: the maker, one of 1, 2, 3, 4 and 6. There is no firm 5.
-# - `shares`: $s_{jt}$, the fraction of the *potential* market that buys $j$.
-# - `prices`: $p_{jt}$, in dollars a serving.
-# - `sugar` and `mushy`: sugar content per serving (the source gives no unit), and whether the cereal gets soggy in milk
-#   (1) or stays crisp (0).
+# - `shares`: $s_{jt}$, the fraction of the *potential* market that buys $j$. `prices`: $p_{jt}$, in dollars a serving.
+# - `sugar` and `mushy`: sugar content per serving, and whether the cereal gets soggy in milk (1) or stays crisp (0).
 #
-# The potential market is all the servings that people could have eaten. What they eat instead of these 24 cereals,
-# an egg or nothing, is called the **outside good**. It has number 0, and its share is what is left:
-# $s_{0t} = 1 - \sum_j s_{jt}$.
-#
-# The second table, here `_`, describes the consumers. Lesson 01 uses it. Lines with `assert` check the numbers that
-# the text quotes. Skip them as you read.
+# The potential market is all the servings that people could have eaten. What they eat instead of these 24 cereals, an
+# egg or nothing, is the **outside good**. It has number 0, and its share is what is left: $s_{0t} = 1 - \sum_j
+# s_{jt}$. Lines with `assert` check the numbers that the text quotes. Skip them as you read.
 
 # %%
+from blpteach.plots.miniature import Market
 T, J = products["market_ids"].nunique(), products["product_ids"].nunique()
 shares, prices = products["shares"].to_numpy(), products["prices"].to_numpy()
 outside = 1 - products.groupby("market_ids")["shares"].transform("sum").to_numpy()
 assert (T, J, len(products)) == (94, 24, 94 * 24) and abs(outside.mean() - 0.524) < 1e-3
 print(f"{T} markets of {J} products, {len(products)} rows; mean outside share {outside.mean():.3f}")
-
-# %%
-from blpteach.plots.miniature import Market
-
 Market(products, market, product)
 
 # %% [markdown]
-# `F2B19`, in vermilion, sells most in this market. It is sweet and crisp. We halve its price at the end.
+# **Result.** Half of the servings are none of these cereals. `F2B19`, in vermilion, sells most in this market. It is
+# sweet and crisp. We halve its price at the end.
 
 # %% [markdown] minutes=3 ask="How many cross elasticities do 24 products have, and how many observations would you want for each?"
 # ### Why not estimate every elasticity?
 #
 # The direct way would be a regression for each product: its log share on the log prices of all 24 products. The
-# coefficients are elasticities. There are $J^2 = 576$ of them, from $T = 94$ markets.
-#
-# **Before you run the next cells:** cereals are substitutes, so the 552 cross elasticities should be positive. How many
-# of the estimates are negative?
+# coefficients are elasticities. There are $J^2 = 576$ of them, from $T = 94$ markets. Cereals are substitutes, so the
+# 552 cross elasticities should be positive. How many of the estimates are negative?
 
-# %% tags=["parameters"]
-enough = 2                                                      # standard errors from zero
+# %%
+blpteach.predict("0.1", ...)
 
 # %%
 log_shares, log_prices = (products.pivot(index="market_ids", columns="product_ids", values=name)
@@ -110,29 +98,20 @@ log_shares, log_prices = (products.pivot(index="market_ids", columns="product_id
 X = np.column_stack([np.ones(T), log_prices])                   # (T, 1 + J)
 coefficients = np.linalg.solve(X.T @ X, X.T @ log_shares)       # (1 + J, J)
 cross = coefficients[1:].T[~np.eye(J, dtype=bool)]              # log share j on log price l
-assert abs((cross < 0).sum() - 255) <= 1
-print(f"{(cross < 0).sum()} of {cross.size} cross elasticities are negative")
-
-# %% [markdown]
-# Nearly half. The estimates are little more than noise, and their standard errors say so:
-
-# %%
-residuals = log_shares - X @ coefficients
-variances = (residuals**2).sum(0) / (T - 1 - J)                 # (J,)
+variances = ((log_shares - X @ coefficients)**2).sum(0) / (T - 1 - J)       # (J,)
 se = np.sqrt(np.outer(variances, np.diag(np.linalg.inv(X.T @ X))[1:]))      # (J, J)
-unclear = abs(cross) < enough * se[~np.eye(J, dtype=bool)]
-assert abs(unclear.sum() - 534) <= 1
-print(f"{unclear.sum()} of {cross.size} lie within {enough} standard errors of zero")
+unclear = abs(cross) < 2 * se[~np.eye(J, dtype=bool)]
+assert abs((cross < 0).sum() - 255) <= 1 and abs(unclear.sum() - 534) <= 1
+print(f"{unclear.sum()} of {cross.size} lie within two standard errors of zero")
+blpteach.predicted("0.1", (cross < 0).sum())
 
 # %% [markdown]
-# Even without noise they would mislead, because firms set prices with demand in mind (Step 3 comes to that). With the
-# hundred car models that BLP studied, over 20 years, the regression could not even be run. And it can say nothing about
-# a product that does not exist yet.
+# Nearly half. And the regression can say nothing about a product that does not exist yet.
 #
-# The way out is a model of the *consumer*. Products become bundles of characteristics. Consumers have tastes for
-# characteristics, and there are few of those. All $J^2$ elasticities then follow from a handful of tastes.
+# **Result.** The way out is a model of the *consumer*. Products become bundles of characteristics. Consumers have
+# tastes for characteristics, and there are few of those. All $J^2$ elasticities follow from a handful of tastes.
 
-# %% [markdown] minutes=5 ask="Two products, mean utilities 1 and 0. What share does the outside good get?"
+# %% [markdown] minutes=6 ask="Two products, mean utilities 1 and 0. What share does the outside good get?"
 # ### Step 1. Utility gives market shares
 #
 # Consumer $i$ in market $t$ gets from product $j$ the utility
@@ -140,31 +119,37 @@ print(f"{unclear.sum()} of {cross.size} lie within {enough} standard errors of z
 # $$u_{ijt} = \delta_{jt} + \varepsilon_{ijt}, \qquad u_{i0t} = \varepsilon_{i0t}, \tag{0.1}$$
 #
 # and takes the product with the largest. The first part, $\delta_{jt}$ (`delta`), is the **mean utility**, common to
-# all consumers. The second is the consumer's own whim: $\varepsilon$ is drawn anew and independently for each
-# consumer and product, from the type 1 extreme value distribution, also called Gumbel. Two things are normalised. The
-# outside good's mean utility is zero, and the scale of $\varepsilon$ is one (its variance is $\pi^2/6$). That scale
-# is the unit, a *util*, in which $\delta$ is measured.
+# all consumers. The second is the consumer's own whim, drawn anew and independently for each consumer and product,
+# from the Gumbel distribution, $\Pr(\varepsilon \le e) = \exp(-e^{-e})$. Two things are normalised: the outside good's
+# mean utility is zero, and the scale of $\varepsilon$ is one (its variance is $\pi^2/6$). That scale is the unit, a
+# *util*.
 #
 # Mean utility comes from characteristics:
 #
 # $$\delta_{jt} = x_{jt}'\beta + \xi_{jt}. \tag{1.1}$$
 #
-# - $x_{jt}$ (a row of `X1`) holds what we see: a constant, mushiness, *and the price*. (Sugar is left out to keep three
-#   coefficients. Product effects will soon take its place.)
+# - $x_{jt}$ (a row of `X1`) holds what we see: a constant, mushiness, *and the price*.
 # - $\beta$ (`beta`) holds the tastes. The one for price is `beta_price`, in utils per dollar. It should be negative.
 # - $\xi_{jt}$ (`xi`) is what consumers see and we don't: taste, advertising, a good place on the shelf.
 #
-# For this $\varepsilon$ the probability that product $j$ wins has a closed form, the logit:
+# How many choose $j$? Fix the consumer's whim for it, $\varepsilon_j = e$. Then $j$ wins if $\varepsilon_m < e +
+# \delta_j - \delta_m$ for all other $m$, the outside good with $\delta_0 = 0$ among them. The whims are independent,
+# so the probabilities multiply. With the density of $e$, which is $e^{-e}\exp(-e^{-e})$, and $w = e^{-e}$ as the
+# variable of integration (these sums include good 0),
+#
+# $$s_j = \int e^{-e} \exp\Big(-e^{-e} \sum_{m} e^{\delta_m - \delta_j}\Big)\, de = \int_0^\infty \exp\Big(-w \sum_{m} e^{\delta_m - \delta_j}\Big)\, dw = \frac{1}{\sum_{m} e^{\delta_m - \delta_j}}.$$
+#
+# Multiply above and below by $e^{\delta_j}$. The outside good's $e^0$ is 1. That is the logit:
 #
 # $$s_{jt} = \frac{e^{\delta_{jt}}}{1 + \sum_m e^{\delta_{mt}}}. \tag{1.3}$$
 #
-# The 1 in the denominator is the outside good's $e^0$. (An equation keeps the number of the lesson that treats it in
-# full. Those with a zero in front are this lesson's own. Lesson 01 adds to (1.3) a term $\mu_{ijt}$ that makes
-# consumers differ in their tastes. Here $\mu = 0$.)
-
-# %% tags=["parameters"]
-example = [1.0, 0.0]                                            # mean utilities, utils
-consumers = 100_000
+# Its derivatives are $\partial s_j / \partial \delta_j = s_j (1 - s_j)$ and $\partial s_j / \partial \delta_l = -s_j
+# s_l$. Price enters $\delta$ with the factor `beta_price`, so
+#
+# $$\frac{\partial s_j}{\partial p_j} = \beta_{\text{price}}\, s_j (1 - s_j), \qquad \frac{\partial s_j}{\partial p_l} = -\beta_{\text{price}}\, s_j s_l.$$
+#
+# (An equation keeps the number of the lesson that treats it in full. Those with a zero in front are this lesson's
+# own.)
 
 # %% tags=["build"]
 def logit_shares(delta):
@@ -172,144 +157,105 @@ def logit_shares(delta):
     expV = np.exp(delta)                                        # (..., J)
     return expV / (1 + expV.sum(-1, keepdims=True))             # (..., J)
 
-# %%
-logit_shares(np.array(example)).round(3)
-
 # %% [markdown]
-# Is the formula right? Let 100,000 consumers choose. Each draws three values of $\varepsilon$ (outside good, product
-# 1, product 2) and takes the best.
-#
-# **Before you run the next cell:** product 2 has the same mean utility as the outside good. What share does each get?
+# Is the formula right? Let 100,000 consumers choose between products of mean utility 1 and 0 and the outside good.
+# Each draws three whims and takes the best.
+
+# %% tags=["parameters"]
+example, consumers = [1.0, 0.0], 100_000                        # mean utilities, utils
 
 # %%
 epsilon = np.random.default_rng(0).gumbel(size=(consumers, 1 + len(example)))
 choice = (epsilon + np.array([0.0, *example])).argmax(1)
-simulated = np.bincount(choice) / len(choice)
-assert np.allclose(simulated[1:], logit_shares(np.array(example)), atol=0.006)
-simulated.round(3)
+simulated = np.bincount(choice)[1:] / len(choice)
+assert np.allclose(simulated, logit_shares(np.array(example)), atol=0.006)
+print("simulated", simulated.round(3), "by (1.3)", logit_shares(np.array(example)).round(3))
 
 # %% [markdown]
-# The same, up to the noise of the draws. The library has two functions for this step. They carry types of
-# consumers along: `mu` (J, I) holds the taste deviations of $I$ types, `weights` (I,) the *fraction* of consumers of
-# each type, and $V = \delta + \mu$ is a type's utility without its whim. With one type and `mu = 0` they are your
-# function. Subtracting `top` keeps the exponentials from overflowing.
+# **Result.** The same, up to the noise of the draws. The library's function has types of consumers besides. With one
+# type, and taste deviations `mu` of zero, it is yours:
 
 # %%
 blpteach.show(blpteach.choice_probabilities)
-blpteach.show(blpteach.market_shares)
-
-# %%
-delta = np.array(example)
-library = blpteach.market_shares(delta, mu=np.zeros((len(delta), 1)), weights=np.ones(1))
-assert np.allclose(library, logit_shares(delta))
-library.round(3)
+library = blpteach.market_shares(np.array(example), mu=np.zeros((2, 1)), weights=np.ones(1))
+assert np.allclose(library, logit_shares(np.array(example)))
 
 # %% [markdown] minutes=5 ask="Which operation on (1.3) makes the denominator disappear?"
 # ### Step 2. Market shares give back mean utility
 #
-# Equation (1.3) goes from $\delta$ to shares. The data are shares. We need the way back.
-#
-# In the logit it takes one line. The outside good's share is $s_{0t} = 1 / (1 + \sum_m e^{\delta_{mt}})$, with the
-# same denominator as (1.3). Divide, and the denominator is gone: $s_{jt} / s_{0t} = e^{\delta_{jt}}$. Take logs:
+# The data are shares. We need the way back. The outside good's share is $s_{0t} = 1 / (1 + \sum_m e^{\delta_{mt}})$,
+# with the same denominator as (1.3). Divide, and it is gone: $s_{jt} / s_{0t} = e^{\delta_{jt}}$. Take logs:
 #
 # $$\delta_{jt} = \log s_{jt} - \log s_{0t}. \tag{0.2}$$
 #
-# This is Berry's (1994) inversion. Look at what it achieves. Shares depend on $\xi$ in a tangled way, as every
-# product's $\xi$ enters every share. Now $\xi$ is the error term of a *linear* equation, (1.1), and linear equations
-# are what instruments are for.
+# This is Berry's (1994) inversion. Shares depend on $\xi$ in a tangled way, as every product's $\xi$ enters every
+# share. Now $\xi$ is the error term of a *linear* equation, (1.1), and linear equations are what instruments are for.
+#
+# With tastes that differ there is no such formula. Then $\delta$ is found by iteration: compare the model's shares
+# $s(\delta)$ with the observed ones, here $S$, correct $\delta$, repeat. One round of lesson 02 is
+#
+# $$\delta_j \leftarrow \delta_j + (\log S_j - \log s_j) - (\log S_0 - \log s_0). \tag{2.3}$$
+#
+# In the logit $\log s_j - \log s_0 = \delta_j$, so one round arrives at (0.2), wherever it starts, and a second finds
+# nothing to correct. BLP's own iteration leaves out the second bracket, the correction for the outside good. How many
+# rounds does it take, until nothing moves by more than $10^{-13}$?
 
-# %% tags=["parameters"]
-market, start = "C01Q1", 0.0                                    # start: of the iteration, utils
+# %%
+blpteach.predict("0.2", ...)
 
 # %%
 delta = np.log(shares) - np.log(outside)                        # (0.2)  (N,)
 one = (products["market_ids"] == market).to_numpy()             # rows of this market
+mu, weights, start = np.zeros((J, 1)), np.ones(1), np.zeros(J)  # one type, no deviation
+full, original = (blpteach.invert_shares(shares[one], mu, weights, method="log", start=start,
+                                         corrected=corrected) for corrected in (True, False))
 assert np.allclose(logit_shares(delta[one]), shares[one])
-delta[one][:4].round(3)
+assert np.allclose([full.delta, original.delta], delta[one])
+assert full.iterations <= 3 and 38 <= original.iterations <= 44
+print(f"by (2.3): {full.iterations} rounds; inside share {1 - outside[one][0]:.3f}")
+blpteach.predicted("0.2", original.iterations)
 
 # %% [markdown]
-# With tastes that differ there is no such formula. Then $\delta$ is found by iteration: start anywhere, compare the
-# model's shares with the observed ones, correct $\delta$, repeat. Write $S$ for observed shares wherever the model's
-# shares $s(\delta)$ stand beside them. One round is
+# Near the solution its error shrinks by the factor $1 - s_0 = 0.445$ a round, and $0.445^{37}$ is about $10^{-13}$.
+# (Lesson 02 says where the factor comes from.)
 #
-# $$\delta_j \leftarrow \delta_j + (\log S_j - \log s_j) - (\log S_0 - \log s_0). \tag{2.3}$$
-#
-# `blpteach.invert_shares` does such rounds until nothing changes. The method `"log"` is this form. Lesson 02 has faster
-# ones.
-#
-# **Before you run the next cell:** we start from $\delta = 0$. How many rounds will it need in the logit? Put
-# $\log s_j - \log s_0 = \delta_j$ into (2.3).
+# **Result.** In the logit you never need to iterate: (0.2) is the answer.
 
-# %%
-mu, weights = np.zeros((J, 1)), np.ones(1)                      # one type, no deviation
-inversion = blpteach.invert_shares(shares[one], mu, weights, method="log", start=np.full(J, start))
-assert np.allclose(inversion.delta, delta[one]) and inversion.iterations <= 3
-print(f"{inversion.iterations} rounds; in the last, delta moved by less than 1e-13")
-
-# %% [markdown]
-# One round arrives. On the right of (2.3) the old $\delta_j$ drops out, and $\log S_j - \log S_0$ is left: (0.2),
-# wherever you start. The second round finds nothing to correct.
-#
-# BLP's own iteration leaves out the second bracket, the correction for the outside good. **Before you run the next
-# cell:** does it need more rounds or fewer?
-
-# %%
-original = blpteach.invert_shares(shares[one], mu, weights, method="log", corrected=False,
-                                  start=np.full(J, start))
-assert np.allclose(original.delta, delta[one]) and 38 <= original.iterations <= 44
-print(f"{original.iterations} rounds; inside share {1 - outside[one][0]:.3f}")
-
-# %% [markdown]
-# Near the solution its error shrinks by the factor $1 - s_0 = 0.445$ a round, and $0.445^{37}$ is about $10^{-13}$, the
-# tolerance. A few more rounds go by before it is near. Lesson 02 says where the factor comes from.
-#
-# In the logit you never need to iterate: with $\mu = 0$ the answer is your line. The library has that line too, and
-# starts its iterations there. (`observed_outside` is `weights.sum() - shares.sum()`, here $1 - \sum_j S_j$.)
-
-# %%
-blpteach.show(blpteach.logit_delta)
-assert np.allclose(blpteach.logit_delta(shares[one], weights), delta[one])
-
-# %% [markdown] minutes=6 ask="A popular cereal is priced higher for that reason. In which direction does least squares err?"
+# %% [markdown] minutes=7 ask="A popular cereal is priced higher for that reason. In which direction does least squares err?"
 # ### Step 3. A regression, and why it is not enough
 #
-# Mean utility is now data, and (1.1) is a regression of $\delta$ on characteristics. Try least squares first, on a
-# constant, mushiness and price.
-
-# %% tags=["parameters"]
-characteristics = ["mushy", "prices"]                           # price comes last
+# Mean utility is now data, and (1.1) is a regression. Try least squares first.
 
 # %%
-X1 = np.column_stack([np.ones(len(products)), products[characteristics]])   # (N, K1)
+X1 = np.column_stack([np.ones(len(products)), products[["mushy", "prices"]]])           # (N, K1)
 beta = np.linalg.lstsq(X1, delta, rcond=None)[0]
 assert np.allclose(beta, [-2.935, 0.075, -7.480], atol=1e-3)
-print("constant,", ", ".join(characteristics) + ":", beta.round(3))
+print("constant, mushy, prices:", beta.round(3))
 
 # %% [markdown]
-# The price coefficient has the right sign. Is its size believable? Equation (0.3) below turns it into elasticities: the
-# own elasticity is `beta_price * prices * (1 - shares)`. A firm that faces an elasticity between $-1$ and 0 would gain
-# by raising its price. It would sell less, earn more, and bear less cost.
-#
-# **Before you run the next cell:** for how many of the 2,256 rows is demand that inelastic?
+# The price coefficient has the right sign. Is its size believable? By the derivatives above the own elasticity, $(p_j
+# / s_j)\,\partial s_j / \partial p_j$, is $\beta_{\text{price}}\, p_j (1 - s_j)$. A firm that faces an elasticity
+# between $-1$ and 0 would gain by raising its price: it would sell less, earn more, and bear less cost. For how many
+# of the 2,256 rows is demand that inelastic?
+
+# %%
+blpteach.predict("0.3", ...)
 
 # %%
 own = beta[-1] * prices * (1 - shares)
 assert abs(own.mean() - -0.923) < 1e-3 and abs((own > -1).sum() - 1483) <= 1
-print(f"mean own elasticity {own.mean():.3f}; inelastic: {(own > -1).sum()} of {own.size}")
+print(f"mean own elasticity {own.mean():.3f}")
+blpteach.predicted("0.3", (own > -1).sum())
 
 # %% [markdown]
 # Two thirds. Either the makers leave money on the table or the coefficient is too small in size. There is a reason to
-# suspect the coefficient.
+# suspect the coefficient. Firms see $\xi$. A cereal that people love can ask for a higher price. So price is
+# correlated with the error: it is **endogenous**. Least squares looks at expensive cereals that sell well and
+# concludes that people hardly mind the price.
 #
-# Firms see $\xi$. A cereal that people love can ask for a higher price. So price is correlated with the error: it is
-# **endogenous**. Least squares looks at expensive cereals that sell well and concludes that people hardly mind
-# the price.
-#
-# Part of $\xi$ belongs to the product, wherever it is sold: its recipe, its name. **Product fixed effects** take out
-# that part. With it go the characteristics that are the same in all markets, such as mushiness and sugar. (Their
-# tastes can be recovered afterwards, by a regression of the product effects on the characteristics. Nevo does so. For
-# elasticities the price coefficient is enough.) By Frisch, Waugh and Lovell, product effects are the same as
-# subtracting from each column the product's own average:
+# Part of $\xi$ belongs to the product, wherever it is sold: its recipe, its name. **Product fixed effects** take that
+# part out, and with it mushiness and all else that is the same in all markets. By Frisch, Waugh and Lovell that is the
+# same as subtracting from each column the product's own average:
 #
 # $$\tilde{x}_{jt} = x_{jt} - \bar{x}_j. \tag{3.10}$$
 
@@ -320,39 +266,47 @@ def absorb_effects(values, effects):
     return (values - values.groupby(effects[:, 0]).transform("mean")).to_numpy()    # (N, K)
 
 # %% [markdown]
-# **Before you run the next cell:** what should happen to $-7.480$ when each cereal is compared only with itself in
-# other markets?
+# Each cereal is now compared only with itself in other markets. Before that, compare cereals with each other: take the
+# averages of $\delta$ and of price over the 94 markets, 24 points. Does the line through them rise or fall?
 
 # %%
+blpteach.predict("0.4", ..., among=["falls", "rises"])
+
+# %%
+from blpteach.plots.miniature import Slopes
 effects = products[["product_ids"]].to_numpy()                  # (N, 1)
 y = absorb_effects(delta[:, None], effects)[:, 0]               # (N,)
 X = absorb_effects(prices[:, None], effects)                    # (N, 1)
 beta_price_ls = (X[:, 0] @ y) / (X[:, 0] @ X[:, 0])
-assert abs(beta_price_ls - -28.950) < 1e-3
-print(f"least squares with product effects: {beta_price_ls:.3f}")
+picture = Slopes(delta, prices, effects[:, 0], slope=beta_price_ls)
+slope = np.polyfit(*picture.means.T, 1)[0]
+assert abs(beta_price_ls - -28.950) < 1e-3 and abs(slope - 9.73) < 0.01
+display(picture)
+blpteach.predicted("0.4", "rises" if slope > 0 else "falls")
 
 # %% [markdown]
-# Nearly four times as large. Within a product there is still a part of $\xi$ that varies over markets, such as a
-# local advertising campaign, and firms may price by it. For that part we need **instruments** $z_{jt}$ (a row of
-# `Z`): things that move prices and have nothing to do with $\xi$. The data come with 20 of them. (Nevo does not say
-# how each was made. Where good instruments come from is the question of lessons 03 and 07.) The requirement is
+# Across products "demand" slopes upward, if anything: that is what one sees if better cereals cost more. Within a
+# product the slope is $-28.950$. Plain least squares, $-7.480$, mixes the two.
+#
+# Within a product there is still a part of $\xi$ that varies over markets, such as a local advertising campaign. For
+# that part we need **instruments** $z_{jt}$ (a row of `Z`): things that move prices and have nothing to do with $\xi$.
+# The data come with 20 of them. (Nevo does not say how each was made.) The requirement is
 #
 # $$\mathrm{E}[z_{jt}\,\xi_{jt}] = 0, \qquad \text{in the sample} \quad g = Z'\xi / N. \tag{3.1}$$
 #
-# With 20 moments and one coefficient, not all of $g$ can be zero. The estimate makes it as small as possible: with
-# weights $W$ it minimises the objective
+# With 20 moments and one coefficient, not all of $g$ can be zero. The estimate makes $q$ as small as possible, with
+# weights $W$:
 #
 # $$q = N g'Wg. \tag{3.2}$$
 #
-# As $\xi = y - X\beta$ is linear in $\beta$, the minimum has a formula:
+# As $\xi = y - X\beta$ is linear in $\beta$, the minimum has a formula. With the weights on the right it is two-stage
+# least squares:
 #
-# $$\beta = (X'Z\,W\,Z'X)^{-1} X'Z\,W\,Z'y. \tag{3.3}$$
+# $$\beta = (X'Z\,W\,Z'X)^{-1} X'Z\,W\,Z'y, \tag{3.3}$$
 #
-# With the weights
+# $$W = (Z'Z / N)^{-1}. \tag{3.5}$$
 #
-# $$W = (Z'Z / N)^{-1} \tag{3.5}$$
-#
-# this is two-stage least squares. All columns, $y = \delta$ included, are net of product averages.
+# All columns, $y = \delta$ included, are net of product averages.
 
 # %% tags=["build"]
 def weighting_2sls(Z):
@@ -365,164 +319,59 @@ def iv_gmm(y, X, Z, W):
     ZX, Zy = Z.T @ X, Z.T @ y                                   # (M, K1), (M,)
     return np.linalg.solve(ZX.T @ W @ ZX, ZX.T @ W @ Zy)        # (K1,)
 
-# %% [markdown]
-# **Before you run the next cell:** if firms price by $\xi$ within a product too, on which side of $-28.950$ will the
-# estimate be, and how far?
-
 # %%
 names = [f"demand_instruments{k}" for k in range(20)]
 Z = absorb_effects(products[names].to_numpy(), effects)         # (N, M)
 beta_price = iv_gmm(y, X, Z, weighting_2sls(Z))[0]
-assert abs(beta_price - -30.098) < 1e-3
-print(f"instruments and product effects: {beta_price:.3f}")
-
-# %% [markdown]
-# Larger in size, as expected, and by little. Now the same from the library. `concentrate` multiplies out the matrix in
-# front of $y$ by a QR decomposition, which loses fewer digits than your inverse. Lesson 03 takes it apart.
-
-# %%
-blpteach.show(blpteach.iv_gmm)
+assert abs(beta_price - -30.098) < 1e-3 and abs(beta_price / beta_price_ls - 1.0397) < 1e-4
 assert np.allclose(blpteach.iv_gmm(y, X, Z, blpteach.weighting_2sls(Z)), beta_price)
+print(f"instruments and product effects: {beta_price:.3f}")
 
 # %% [markdown]
 # `blpteach.Problem` reads a table and does all steps. `linear` is the formula of the characteristics with mean tastes,
 # `absorb` names the fixed effects. Columns called `demand_instruments...` are found by their names.
+# `instruments=["prices"]` makes price its own instrument instead. Then $Z = X$, and (3.3) is least squares.
 
 # %%
 logit = blpteach.Problem(products, linear="0 + prices", absorb="product_ids")
 estimates = logit.estimate()
-assert np.allclose(estimates.beta[0], -30.098, atol=1e-3)
-assert abs(estimates.beta_se[0] - 1.019) < 1e-3
-estimates
-
-# %% [markdown]
-# The number in parentheses is the standard error, with one more digit 1.019, robust to heteroskedasticity. (Lesson 03
-# derives it.) `objective` is (3.2) at its minimum. The last lines are the library's checks. They become interesting in
-# lesson 04.
-#
-# The two other estimates need one change. Exogenous columns, such as the constant and mushiness, are always their own
-# instruments. `instruments=["prices"]` adds the price to them. Then $Z = X$, and (3.3) is least squares.
-
-# %%
 by_ls = blpteach.Problem(products, linear="1 + mushy + prices", instruments=["prices"]).estimate()
 by_effects = blpteach.Problem(products, linear="0 + prices", absorb="product_ids",
                               instruments=["prices"]).estimate()
 rows = {"least squares": by_ls, "product effects": by_effects, "and instruments": estimates}
 table = pd.DataFrame({name: [e.beta[-1], e.beta_se[-1], e.own_elasticities().mean()]
                       for name, e in rows.items()}, ["beta_price", "se", "mean elasticity"]).T
-assert np.allclose(table["beta_price"], [beta[-1], beta_price_ls, -30.098], atol=1e-3)
+assert np.allclose(table["beta_price"], [beta[-1], beta_price_ls, beta_price], atol=1e-3)
+assert abs(table.loc["and instruments", "se"] - 1.019) < 1e-3
 table.round(3)
 
 # %% [markdown]
-# Read the first column downwards. Nearly all of the change comes from the *product effects*, hardly any from the
-# *instruments*. The next picture shows where the first part comes from. On the left, small dots are the rows of the
-# table, and large dots are the averages of one cereal over the 94 markets. Both panels have the same scale, so that
-# slopes can be compared.
-#
-# **Before you run the next cell:** does the line through the 24 averages rise or fall?
-
-# %%
-from blpteach.plots.miniature import Slopes
-
-picture = Slopes(delta, prices, effects[:, 0], slope=beta_price_ls, iv_slope=beta_price)
-picture
-
-# %%
-(slope, _), covariance = np.polyfit(*picture.means.T, 1, cov=True)
-moved = beta_price / beta_price_ls - 1
-assert abs(slope - 9.73) < 0.01 and abs(covariance[0, 0]**0.5 - 5.20) < 0.01
-assert abs(moved - 0.0397) < 1e-3
-print(f"across products {slope:+.2f} (standard error {covariance[0, 0]**0.5:.2f})")
-print(f"instruments move the price coefficient by {100 * moved:.1f} percent")
-
-# %% [markdown]
-# Across products "demand" slopes upward, if anything: that is what one sees if better cereals cost more. Within a
-# product it slopes downward. Plain least squares mixes the two. The two lines on the right can hardly be told apart.
-#
-# So on these artificial data the instruments change little once the product effects are in. Don't take that
-# as a rule. Exercise 0.3 finds the reason. Lesson 03 uses real automobiles, where the instruments bite.
-
-# %% [markdown] minutes=4 ask="Twenty moments, one coefficient. What can be tested, and what can't?"
-# ### Do the instruments agree with each other?
-#
-# Any one of the 20 instruments would give an estimate. If all are valid, all these estimates aim at the same number.
-# Nine of them are strong: each explains, alone, more than a tenth of the price variation within a product.
-#
-# **Before you run the next cell:** all 20 together gave $-30.098$ with a standard error of 1.019. How far from it will
-# the nine be, each used alone?
-
-# %% tags=["parameters"]
-strong = 0.1                                                    # R squared of one instrument
-
-# %%
-r_squared = np.corrcoef(Z.T, X[:, 0])[-1, :-1]**2               # (M,) of price on each instrument
-alone = {k: blpteach.Problem(products, linear="0 + prices", absorb="product_ids",
-                             instruments=[names[k]]).estimate()
-         for k in np.flatnonzero(r_squared > strong)}
-singles = pd.DataFrame({k: [e.beta[0], e.beta_se[0]] for k, e in alone.items()}, ["beta_price", "se"])
-assert list(alone) == [5, 8, 13, 14, 15, 16, 17, 18, 19]
-assert np.allclose(singles.loc["beta_price", [5, 8, 14, 16]], [-20.08, -19.67, -26.33, -32.01], atol=0.01)
-singles.round(1)
-
-# %% [markdown]
-# Instruments 5 and 8 say $-20$, the other seven $-26$ to $-32$. With standard errors of 1 to 3 that is much.
-#
-# The **overidentification test** (Hansen's $J$) judges all 20 at once. It is the objective (3.2) at its minimum, with
-# the two-step weights of lesson 03. If the model and all the instruments are right, it is a draw from a $\chi^2$
-# distribution with $20 - 1 = 19$ degrees of freedom, whose mean is 19. It takes the 2,256 rows as independent. The 24
-# cereals of a market may share a shock, so the second line lets them: only the 94 markets are independent there.
-#
-# **Before you run the next cell:** will $J$ reject in both lines, and in which is it larger?
-
-# %%
-from scipy.stats import chi2
-
-two_step = logit.estimate(steps=2)
-by_market = blpteach.Problem(products, linear="0 + prices", absorb="product_ids",
-                             clusters="market_ids").estimate(steps=2)
-assert np.allclose([two_step.objective, by_market.objective], [187.5, 64.6], atol=0.1)
-for name, e in {"rows": two_step, "markets": by_market}.items():
-    print(f"{name} independent: J = {e.objective:.1f}, p value {chi2.sf(e.objective, df=19):.0e}")
-
-# %% [markdown]
-# With related rows allowed for, $J$ is a third of what it was, and it still rejects: the moments contradict each other.
-# Some instruments are invalid, or the model is wrong: $J$ can't say which. A standard error describes how the estimate
-# varies if the model is right, so keep this $J$ in mind when you read 1.019. Lesson 03 explains the test and the
-# clusters. What looks wrong with the logit comes soon.
+# **Result.** Read the first column downwards. Nearly all of the change comes from the *product effects*. On these
+# artificial data the *instruments* move the coefficient by 4 percent. Don't take that as a rule: exercise 0.3 finds
+# the reason, and lesson 03 uses real automobiles, where the instruments bite. (Lesson 03 derives the standard errors.
+# *Further* asks whether the 20 instruments agree.)
 
 # %% [markdown] minutes=2 ask="Which of the steps so far had to know a parameter before it could begin?"
 # ### Step 4. Nothing to search
 #
-# Where is the outer loop, the search that BLP is known for? Look at what Steps 1 to 3 needed to know.
+# Where is the outer loop, the search that BLP is known for? Step 2 needed no parameter. So $\delta$ is computed
+# *once*, and given $\delta$ the tastes $\beta$ solve a linear system. A search is for parameters that say how strongly
+# tastes differ between consumers. They are called $\theta_2$ (`theta2`). Change them and $\delta$ must be found anew,
+# then $\beta$, then the moments.
 #
-# - Step 2 needed shares. It needed no parameter, because $\mu = 0$. Hence $\delta$ is computed *once*.
-# - Given $\delta$, the tastes $\beta$ solve the linear system (3.3). No search there either.
-#
-# A search is for parameters that enter $\mu$: how strongly tastes differ between consumers. They are called $\theta_2$
-# (`theta2`). Change them and $\delta$ must be found anew, then $\beta$, then the moments. The logit has no
-# $\theta_2$. Its Step 4 is one evaluation, and one linear solve gives the only minimum.
+# **Result.** The logit has no $\theta_2$: its Step 4 is one evaluation. In lesson 04 the same data have 13 such
+# parameters.
 
-# %%
-assert len(estimates.theta2) == 0 and estimates.evaluations == 1
-print(len(estimates.theta2), "parameters,", estimates.evaluations, "evaluation of the objective")
-
-# %% [markdown]
-# In lesson 04 the same data have 13 such parameters, and the objective is evaluated until no step improves it.
-
-# %% [markdown] minutes=5 ask="By (0.3), a cereal doubles its price and keeps its share. What happens to its own elasticity?"
+# %% [markdown] minutes=4 ask="By (0.3), a cereal doubles its price and keeps its share. What happens to its own elasticity?"
 # ### Step 5. Elasticities
 #
 # The elasticity of product $j$'s share in the price of $l$ is, in every model of this course,
 #
 # $$e_{jl} = \frac{p_l}{s_j} \frac{\partial s_j}{\partial p_l}. \tag{5.3}$$
 #
-# Differentiate (1.3) to get the logit's, market index dropped:
+# With the derivatives of Step 1, market index dropped,
 #
-# $$e_{jj} = \beta_{\text{price}}\, p_j (1 - s_j), \qquad e_{jl} = -\beta_{\text{price}}\, p_l s_l
-# \quad (l \ne j). \tag{0.3}$$
-
-# %% tags=["parameters"]
-product, few = "F2B19", ["F2B19", "F2B26", "F6B18", "F4B02"]    # the last is the most expensive
+# $$e_{jj} = \beta_{\text{price}}\, p_j (1 - s_j), \qquad e_{jl} = -\beta_{\text{price}}\, p_l s_l \quad (l \ne j). \tag{0.3}$$
 
 # %% tags=["build"]
 def logit_elasticities(beta_price, prices, shares):
@@ -531,21 +380,31 @@ def logit_elasticities(beta_price, prices, shares):
     return np.diag(beta_price * prices) + cross                 # (J, J)
 
 # %% [markdown]
-# **Before you run the next cell:** a table of four products has 12 cross elasticities. How many different numbers?
+# A table of four products has 12 cross elasticities. How many different numbers?
+
+# %%
+blpteach.predict("0.5", ...)
+
+# %% tags=["parameters"]
+few = ["F2B19", "F2B26", "F6B18", "F4B02"]                      # the last is the most expensive
 
 # %%
 E = logit_elasticities(beta_price, prices[one], shares[one])
 assert np.allclose(E, estimates.elasticities("C01Q1"))
-estimates.elasticities(market).loc[few, few].round(3)
+table = estimates.elasticities(market).loc[few, few]
+display(table.round(3))
+off = table.to_numpy()[~np.eye(len(few), dtype=bool)]
+assert len(np.unique(off.round(10))) == 4 and estimates.own_elasticities().max() < -1
+assert abs(estimates.own_elasticities().mean() - -3.713) < 1e-3
+blpteach.predicted("0.5", len(np.unique(off.round(10))))
 
 # %% [markdown]
-# Four. Read down a column: how all shares respond to one price. Remember how the column of `F2B19` looks. We come
-# back to it.
+# Read down a column: how all shares respond to one price.
 #
-# > **A common error.** A formula that circulates gives the elasticity as $s_l (\delta_{jl} - \sum_m s_m \delta_{ml})$
-# > where $\delta_{jl}$ is no utility but 1 for $j = l$ and 0 otherwise. The sum is $s_l$, so the formula says
-# > $s_l (1\{j = l\} - s_l)$. On the diagonal that is the derivative of the share in *mean utility*. An elasticity in
-# > price must have the price and its coefficient in it. A small price change decides between the two.
+# > **A common error.** A formula that circulates in short explanations of BLP gives the elasticity as $s_l
+# > (\delta_{jl} - \sum_m s_m \delta_{ml})$ where $\delta_{jl}$ is no utility but 1 for $j = l$ and 0 otherwise. That
+# > is $s_l (1\{j = l\} - s_l)$: on the diagonal, the derivative of the share in *mean utility*. An elasticity in price
+# > must have the price and its coefficient in it. A small price change decides between the two.
 
 # %%
 j = list(products["product_ids"][one]).index(product)
@@ -558,44 +417,28 @@ assert abs(wrong[j] - 0.090) < 1e-3
 print(f"own elasticity: derivative {numeric[j]:.3f}, (0.3) {E[j, j]:.3f}, error {wrong[j]:.3f}")
 
 # %% [markdown]
-# The erroneous formula even has the wrong sign. Over all markets the mean own elasticity is $-3.713$. With the two-step
-# weights it is $-3.706$.
-
-# %%
-own = estimates.own_elasticities()                              # (N,)
-assert np.allclose([own.mean(), two_step.own_elasticities().mean()], [-3.713, -3.706], atol=1e-3)
-assert own.max() < -1
-print(f"mean own elasticity {own.mean():.3f}, two-step {two_step.own_elasticities().mean():.3f}; "
-      f"inelastic: {(own > -1).sum()}")
-
-# %% [markdown]
-# No row is inelastic any more.
+# **Result.** Over all markets the mean own elasticity is $-3.713$, and no row is inelastic any more.
 
 # %% [markdown] minutes=5 ask="What must we assume about how firms set prices before a price can tell us a cost?"
 # ### Markups, without cost data
 #
-# What does a serving cost its maker? Nobody tells us. But a price reveals something, *if we assume how it was set*. The
-# assumptions:
+# What does a serving cost its maker? Nobody tells us. But a price reveals something, *if we assume how it was set*:
 #
 # - each serving of $j$ costs its maker $c_j$, however many are made (constant marginal cost);
-# - a firm sets the prices of *all* its cereals to maximise their joint profit, $\sum_{l \in f} (p_l - c_l) s_l$
-#   times the market size;
+# - a firm sets the prices of *all* its cereals to maximise their joint profit, $\sum_{l \in f} (p_l - c_l) s_l$ times
+#   the market size;
 # - it takes the prices of its rivals as given, and so do they: **Bertrand-Nash** competition in prices.
 #
-# None of this is in the demand estimates. Cereal makers that collude, or a supermarket that sets prices itself, would
-# need other conditions.
+# None of this is in the demand estimates. Makers that collude, or a supermarket that sets prices itself, would need
+# other conditions.
 #
-# Under these assumptions a small change of $p_j$ gains nothing:
-# $s_j + \sum_{l \in f} (\partial s_l / \partial p_j)(p_l - c_l) = 0$. There is one such condition for
-# each product of a market. Stacked, they give the margins $\eta = p - c$:
+# Then a small change of $p_j$ gains nothing: $s_j + \sum_{l \in f} (\partial s_l / \partial p_j)(p_l - c_l) = 0$.
+# There is one such condition for each product of a market. Stacked, they give the margins $\eta = p - c$:
 #
 # $$\eta = -(H * D')^{-1} s, \tag{5.6}$$
 #
 # where $D_{jl} = \partial s_j / \partial p_l$ and $H_{jl} = 1$ if $j$ and $l$ have the same owner, else 0. The product
-# $*$ is element by element. Lesson 05 derives it.
-
-# %% tags=["parameters"]
-market = "C01Q1"
+# $*$ is element by element.
 
 # %% tags=["build"]
 def margins(shares, jacobian, ownership):
@@ -603,226 +446,175 @@ def margins(shares, jacobian, ownership):
     return np.linalg.solve(-ownership * jacobian.T, shares)     # (J,)
 
 # %%
-one = (products["market_ids"] == market).to_numpy()
-E = logit_elasticities(beta_price, prices[one], shares[one])
-D = E * shares[one][:, None] / prices[one]                      # (J, J) from (5.3)
-firms = products["firm_ids"].to_numpy()[one]                    # (J,)
+ids, firms = (products[name].to_numpy()[one] for name in ("product_ids", "firm_ids"))       # (J,)
+jacobian = E * shares[one][:, None] / prices[one]               # D (J, J), from (5.3)
 H = (firms[:, None] == firms).astype(float)                     # (J, J)
-eta = margins(shares[one], D, H)
+eta = margins(shares[one], jacobian, H)
 assert np.allclose(eta / prices[one], estimates.markups("C01Q1"))
-
-# %%
-ids = products["product_ids"].to_numpy()[one]
 listed = pd.DataFrame({"firm": firms, "price": prices[one], "margin": eta}, ids)
 listed.loc[["F1B04", "F1B06", "F2B05", "F2B19", "F6B18"]].round(4)
 
 # %% [markdown]
 # Within a firm the margins are equal, although the prices are not. Exercise 0.6 asks why.
 #
-# `estimates.markups()` gives the margin as a fraction of price, $(p - c)/p$, the **Lerner index**. **Before you run the
-# next cell:** what does plain least squares, with its small price coefficient, imply for it, and for the costs?
+# `estimates.markups()` gives the margin as a fraction of price, $(p - c)/p$, the **Lerner index**. What does plain
+# least squares, with its small price coefficient, imply for it, and for the costs?
 
 # %%
 lerner, lerner_ls = estimates.markups(), by_ls.markups()        # (N,)
+cents = 100 * pd.Series(lerner * prices).groupby(products["firm_ids"]).mean()
+assert np.allclose(cents[[1, 2]], [4.21, 3.96], atol=0.01)
 assert abs(lerner.mean() - 0.333) < 1e-3 and abs(lerner_ls.mean() - 1.339) < 1e-3
 assert abs((lerner_ls > 1).mean() - 0.816) < 1e-3 and (lerner > 1).sum() <= 2
 for name, index in {"instruments": lerner, "least squares": lerner_ls}.items():
     print(f"{name}: mean Lerner index {index.mean():.3f}, "
           f"cost negative in {(index > 1).sum()} of {T * J} rows")
-print(f"price in that one row: {prices[lerner > 1].max():.4f}; lowest of all: {prices.min():.4f}")
 
 # %% [markdown]
-# Least squares implies margins above the price itself, hence negative costs, in 82 percent of the rows. Under these
-# assumptions on pricing its coefficient can't be right. With product effects and instruments one row of 2,256 is
-# left, among the cheapest of all.
+# **Result.** Least squares implies negative costs in 82 percent of the rows. Under these assumptions on pricing its
+# coefficient can't be right.
 
 # %% [markdown] minutes=4 ask="Firms 1 and 2 merge. Which entries of H change, and which of D?"
 # ### A merger
 #
 # Firm 1 takes over firm 2. What changes is whose profits count when a price is set: $H$. Demand and costs stay.
 #
-# Equation (5.6) with the new $H$ gives new margins at the *old* shares, and $p = c + \eta$ new prices. That is
-# one step. At the new prices people buy other things, so that (5.6) gives yet other margins. The **equilibrium** is
-# where prices and margins agree. Lesson 05 finds it. In the library it is one line.
+# Equation (5.6) with the new $H$ gives new margins $\eta'$ at the *old* shares, and new prices $c + \eta'$. The old
+# ones were $c + \eta$. So in this one step a price rises by $(\eta' - \eta) / p$, the difference of two Lerner indices
+# with the same price below. That is `merged.markups() - estimates.markups()`, where `merged` is the table with the new
+# owners. (Its demand is the same: owners are no part of it.)
 #
-# **Before you run the next cell:** whose prices rise more, firm 1's or firm 2's? Do the others' rise or fall? Is one
-# step too much or too little?
+# At the new prices people buy other things, and (5.6) gives yet other margins. The **equilibrium** is where prices and
+# margins agree (lesson 05). Before the merger a serving of firm 1 earns 4.21 cents on average, one of firm 2 3.96.
+# Whose prices rise more?
+
+# %%
+blpteach.predict("0.6", ..., among=["firm 1", "firm 2"])
 
 # %% tags=["parameters"]
 buyer, target = 1, 2
 
 # %%
-owners = products["firm_ids"].replace({target: buyer})
+owners, parties = products["firm_ids"].replace({target: buyer}), products["firm_ids"].isin([buyer, target])
 merged = blpteach.Problem(products.assign(firm_ids=owners), linear="0 + prices",
                           absorb="product_ids").estimate()
 one_step = merged.markups() - estimates.markups()               # (N,) change of price / price
 equilibrium = estimates.merger_prices({target: buyer}) / prices - 1
 rises = 100 * pd.DataFrame({"one step": one_step, "equilibrium": equilibrium})
-assert np.allclose(rises.groupby(products["firm_ids"]).mean().loc[1:2],
-                   [[9.75, 6.01], [10.97, 7.52]], atol=0.01)
-rises.groupby(products["firm_ids"]).mean().round(2)
-
-# %%
-parties = products["firm_ids"].isin([buyer, target])
-means = rises[parties].mean()
-cents = 100 * pd.Series(estimates.markups() * prices).groupby(products["firm_ids"]).mean()
-assert np.allclose(means, [10.36, 6.76], atol=0.01)
-assert np.allclose(cents[[1, 2]], [4.21, 3.96], atol=0.01)
-print(f"merging firms: one step {means.iloc[0]:.1f} percent, equilibrium {means.iloc[1]:.1f}")
-print(f"margins before: firm {buyer} {cents[buyer]:.2f} cents, firm {target} {cents[target]:.2f}")
+by_firm = rises.groupby(products["firm_ids"]).mean()
+assert np.allclose(by_firm.loc[1:2], [[9.75, 6.01], [10.97, 7.52]], atol=0.01)
+assert np.allclose(rises[parties].mean(), [10.36, 6.76], atol=0.01)
+display(by_firm.round(2), rises[parties].mean().round(1).rename("merging firms").to_frame().T)
+blpteach.predicted("0.6", f"firm {by_firm.loc[[1, 2], 'equilibrium'].idxmax()}")
 
 # %% [markdown]
-# All cereals of one owner earn the same margin. Firm 1's and firm 2's rise to a common one. Firm 2 had the smaller
-# margin, 3.96 cents against 4.21 on average, so its prices rise more. (In `C01Q1` alone it was the other way round.)
-# The others follow a little: they get some of the buyers who leave, and a larger firm asks for a larger margin.
+# All cereals of one owner earn the same margin, so both firms' margins rise to a common one, and the smaller has
+# farther to go. The others' prices follow a little: they get some of the buyers who leave, and a larger firm asks for
+# a larger margin.
 #
-# > **A common error.** "After a merger, compute the new markups and add them to costs." At the old shares that says
-# > 10.4 percent. But as the merged firm raises its prices its share falls, and the margin that suits it falls with
-# > it. In the new equilibrium its prices are 6.8 percent higher, not 10.4. A merger changes ownership. Costs are
-# > held, and *all* first-order conditions are solved again.
-#
-# How far can we trust either number? As far as the model knows who competes with whom. The halved price tests that.
+# **Result.** "Compute the new markups and add them to costs", often heard, says 10.4 percent. But as the merged firm
+# raises its prices its shares fall, and the margins that suit it fall with them: in equilibrium, 6.8. Ownership
+# changes, costs are held, and *all* first-order conditions are solved again. How far can we trust the number? As far
+# as the model knows who competes with whom. The halved price tests that.
 
 # %% [markdown] minutes=5 ask="Who would buy F2B19 at half the price, and what do they eat today?"
 # ### The halved price
 #
 # `F2B19` is sweet and crisp. `F2B26`, of the same firm, is its twin: same sugar content, also crisp. `F6B18` has no
-# sugar at all.
-
-# %% tags=["parameters"]
-product, twin, unsweet = "F2B19", "F2B26", "F6B18"
-change = -0.5                                                   # of its price, as a fraction
+# sugar at all. Halve the price of `F2B19` in market `C01Q1` and leave all others. Mean utility rises by
+# $-\beta_{\text{price}}\, p_j / 2$, and new shares follow from (1.3). Which loses the larger *fraction* of its buyers,
+# the twin, the cereal without sugar, or is there no difference?
 
 # %%
-view = products[one].set_index("product_ids")[["sugar", "mushy", "prices", "shares"]]
-lowest = products.loc[products["product_ids"] == product, "prices"].min()
-assert abs(lowest - 0.0787) < 1e-4
-print(f"lowest price of {product} in any market: {lowest:.4f}")
-view.loc[[product, twin, unsweet]].round(4)
-
-# %% [markdown]
-# Halve the price of `F2B19` in market `C01Q1` and leave all other prices as they are. (The new price, 5.5 cents, was
-# never observed for this cereal: the lowest is 7.9. The logit continues its straight line.) Mean utility rises by
-# $-\beta_{\text{price}}\, p_j / 2$, and new shares follow from (1.3).
-#
-# **Before you run the next cell:** the share of `F2B19` goes up. Which loses the larger *fraction* of its buyers, the
-# twin or the cereal without sugar? Write down a guess for both.
-
-# %%
-cheaper = delta[one].copy()
-j = list(ids).index(product)
-cheaper[j] += beta_price * prices[one][j] * change
-view["new"] = logit_shares(cheaper)
-view["percent"] = 100 * (view["new"] / view["shares"] - 1)
-assert np.isclose(view["new"]["F2B19"], 0.371, atol=1e-3)
-view.loc[[product, twin, unsweet], ["shares", "new", "percent"]].round(4)
-
-# %% [markdown]
-# The same percentage, to the last digit. And not only these two:
+blpteach.predict("0.7", ..., among=["the twin", "without sugar", "no difference"])
 
 # %%
 from blpteach.plots.miniature import PriceChange
-
-rivals = view["percent"].drop(product)
+view = products[one].set_index("product_ids")[["sugar", "mushy", "prices", "shares"]]
+cheaper = delta[one].copy()
+cheaper[j] -= beta_price * prices[one][j] / 2
+view["new"] = logit_shares(cheaper)
+view["percent"] = 100 * (view["new"] / view["shares"] - 1)
 outside_percent = 100 * ((1 - view["new"].sum()) / (1 - view["shares"].sum()) - 1)
-assert np.allclose(rivals, outside_percent) and abs(outside_percent - -30.1) < 0.05
-PriceChange(estimates, market, product, near=twin, far=unsweet, change=100 * change)
+assert np.isclose(view["new"]["F2B19"], 0.371, atol=1e-3) and abs(outside_percent - -30.1) < 0.05
+assert np.allclose(view["percent"].drop(product), outside_percent)
+PriceChange(estimates, market, product, near="F2B26", far="F6B18", change=-50)
+
+# %%
+twin, unsweet = view.loc["F2B26", "percent"], view.loc["F6B18", "percent"]
+larger = "the twin" if twin < unsweet else "without sugar"
+blpteach.predicted("0.7", "no difference" if np.isclose(twin, unsweet) else larger)
 
 # %% [markdown]
 # Every rival loses 30.1 percent of its buyers, and so does the outside good. (That this looks like the price
-# coefficient is an accident.) The right panel counts the new buyers of `F2B19`: 62 of 100 come from the outside good.
-# Before the change, 62 percent of those who did not buy `F2B19` chose the outside good. The logit can't say anything
-# else.
-#
-# The reason stands in (1.3). For two products $j$ and $k$
+# coefficient is an accident.) The right panel counts the new buyers of `F2B19`: 62 of 100 come from the outside good,
+# because before the change 62 percent of those who did not buy `F2B19` chose it. The reason stands in (1.3). For two
+# products $j$ and $k$
 #
 # $$\frac{s_j}{s_k} = e^{\delta_j - \delta_k}. \tag{0.4}$$
 #
-# No third product is in it. When `F2B19` takes buyers, it must take them in proportion, so that all other ratios
-# stay. This is the **independence of irrelevant alternatives**, IIA. In the matrix of elasticities it is the column of
-# `F2B19`: one number, repeated, except for its own.
-#
-# It is absurd. Somebody who likes a sweet, crisp cereal and now buys `F2B19` would have bought another sweet, crisp
-# cereal. The logit does not know, for it has no consumer who *likes sweet cereals*. All consumers have the same
-# $\beta$, and their whims $\varepsilon$ know nothing of sugar.
-#
-# Did the data say that rivals are all alike? Take any price coefficient and see.
+# No third product is in it. When `F2B19` takes buyers, it must take them in proportion, so that all other ratios stay.
+# This is the **independence of irrelevant alternatives**, IIA. Did the data say that rivals are all alike? Take any
+# price coefficient and see.
 
 # %%
 for value in (-10, -30, -60):
     trial = delta[one].copy()
-    trial[j] += value * prices[one][j] * change
+    trial[j] -= value * prices[one][j] / 2
     percent = 100 * (logit_shares(trial) / shares[one] - 1)[np.arange(J) != j]
     assert np.ptp(percent) < 1e-9
     print(f"beta_price = {value}: from {percent.min():.2f} to {percent.max():.2f} percent")
 
 # %% [markdown]
-# The estimate sets the size of the loss. That all lose the same fraction is built in, and no data can change it.
-#
-# **The halved price comes back in each of the next lessons, until the answer is one that you would defend to a
-# grocer.** What is missing is the term $\mu_{ijt}$: consumers whose tastes differ.
+# **Result.** The estimate sets the size of the loss. That all lose the same fraction is built in, and no data can
+# change it. It is absurd: somebody who now buys `F2B19` would have bought another sweet, crisp cereal. But the logit
+# has no consumer who *likes sweet cereals*. What is missing is consumers whose tastes differ, a term $\mu_{ijt}$ in
+# (0.1). **The halved price comes back in the next lessons, until the answer is one that you would defend to a
+# grocer.**
 
 # %% [markdown] minutes=3 ask="The inversion fits every share exactly. Is that evidence for the model?"
 # ## Check it
 #
-# *Is the inversion exact?* Put $\delta$ through (1.3) in all markets. The library's $\delta$ and yours must agree,
-# and the model's shares must be the observed ones. This would hold with any $\beta$, because $\xi$ takes up the rest.
-# It checks the code, and says nothing about the model's truth.
-
-# %%
-assert np.allclose(estimates.delta, delta)
-gap = abs(estimates.shares - shares).max()
-assert gap < 1e-12
-print("model shares and observed shares differ by less than 1e-12")
-
-# %% [markdown]
 # *Does the method find a truth that we know?* Make an economy of 400 markets with 10 products each. Price is a cost
-# shifter `z` plus part of $\xi$: firms that sell something good ask for more. The true price coefficient is $-2$.
-
-# %% tags=["parameters"]
-truth, endogeneity, seed = -2.0, 0.8, 1
+# shifter `z` plus part of $\xi$: firms that sell something good ask for more. The true price coefficient is $-2$. Then
+# forget $\xi$. All we have are prices, shares and `z`.
 
 # %%
-rng = np.random.default_rng(seed)
+rng = np.random.default_rng(1)
 z, xi = rng.normal(size=(2, 400, 10))                           # (T, J) each
-price = 3 + z + endogeneity * xi
+price = 3 + z + 0.8 * xi
 made = pd.DataFrame({"market_ids": np.repeat(np.arange(400), 10), "prices": price.ravel(),
-                     "shares": logit_shares(1 + truth * price + xi).ravel(),
+                     "shares": logit_shares(1 - 2 * price + xi).ravel(),
                      "demand_instruments0": z.ravel()})
-
-# %% [markdown]
-# Now forget $\xi$. All we have are prices, shares and `z`.
-#
-# **Before you run the next cell:** on which side of $-2$ will least squares be?
 
 # %%
 found = {"least squares": blpteach.Problem(made, linear="1 + prices", instruments=["prices"]),
          "instruments": blpteach.Problem(made, linear="1 + prices")}
 found = {name: problem.estimate() for name, problem in found.items()}
-bias = found["least squares"].beta[1] - truth
-assert abs(bias - 0.8 / 1.64) < 0.06 and abs(found["instruments"].beta[1] - -2.009) < 1e-3
+assert abs(found["least squares"].beta[1] + 2 - 0.8 / 1.64) < 0.06
+assert abs(found["instruments"].beta[1] - -2.009) < 1e-3
 assert abs(found["instruments"].beta_se[1] - 0.016) < 1e-3
+assert abs(estimates.shares - shares).max() < 1e-12 and np.allclose(estimates.delta, delta)
 pd.DataFrame({name: [e.beta[1], e.beta_se[1]] for name, e in found.items()},
              ["beta_price", "se"]).T.round(3)
 
 # %% [markdown]
-# Least squares is too close to zero by about $\mathrm{cov}(p, \xi) / \mathrm{var}(p) = 0.8 / 1.64 = 0.49$.
-# The instrument gives $-2.009$ with a standard error of 0.016: within one of the truth. Here instruments bite,
-# because we made prices endogenous. (One sample is an example. Change the seed and look
-# again.)
+# Least squares is too close to zero by about $\mathrm{cov}(p, \xi) / \mathrm{var}(p) = 0.8 / 1.64 = 0.49$. The
+# instrument is within one standard error of the truth. (That the model fits every share exactly is no evidence for it:
+# $\xi$ takes up the rest, whatever $\beta$ is.)
 
 # %% [markdown] minutes=6 ask="Nobody observes how many breakfasts were possible. Which of our results depend on that number?"
 # ## Play
 #
-# One number in the table is nobody's observation: the size of the market. "All servings that people could have
-# eaten" is a judgement. If the market is twice as large as assumed, all shares are half as large, and the outside good
-# gets the rest. The next function estimates everything anew under another market size.
-
-# %% tags=["parameters"]
-sizes = (1, 2, 4)                                               # times the market of the table
+# One number in the table is nobody's observation: the size of the market. "All servings that people could have eaten"
+# is a judgement. If the market is twice as large as assumed, all shares are half as large, and the outside good gets
+# the rest. The next function estimates everything anew. It returns means over markets and products. The **diversion
+# ratio** to the outside good is the fraction, of those who leave a product as its price rises a little, that leaves
+# cereals altogether. The merger is that of firms 1 and 2, the change in their prices as a fraction.
 
 # %%
 def other_market(size):
+    """Seven results in a market `size` times as large as the table's."""
     table = products.assign(shares=products["shares"] / size)
     model = blpteach.Problem(table, linear="0 + prices", absorb="product_ids").estimate()
     merged = blpteach.Problem(table.assign(firm_ids=owners), linear="0 + prices",
@@ -837,17 +629,11 @@ def other_market(size):
             "merger: one step, p = c + η": (merged.markups() - model.markups())[parties].mean()}
 
 # %% [markdown]
-# It returns seven results, each a mean over markets and products:
-#
-# - the price coefficient, the mean own elasticity and the mean Lerner index;
-# - the mean **diversion ratio** to the outside good: of those who leave a product as its price rises a little, the
-#   fraction that leaves cereals altogether (the library keeps it on the diagonal of its matrix);
-# - the mean cross elasticity, over all pairs of cereals in a market;
-# - the merger of firms 1 and 2: the mean change of the prices of their 18 cereals over the 94 markets, as a fraction,
-#   in the new equilibrium and after one step.
-#
-# **Before you run the next cell:** which of the seven will hardly move when the market is twice as large, and which
-# a lot? Think of (0.2). What does halving all shares do to $\log s_{jt}$, and to $\log s_{0t}$?
+# Which of the seven will hardly move when the market is twice as large? Think of (0.2): what does halving all shares
+# do to $\log s_{jt}$, and to $\log s_{0t}$?
+
+# %% tags=["parameters"]
+sizes = (1, 2, 4)                                               # times the market of the table
 
 # %%
 results = pd.DataFrame({f"market x {size}": other_market(size) for size in sizes})
@@ -860,48 +646,39 @@ assert np.allclose(results.iloc[5:], [[0.068, 0.029, 0.013], [0.104, 0.035, 0.01
 results.round(3)
 
 # %% [markdown]
-# The price coefficient moves by about one percent. Halving shares shifts every $\log s_{jt}$ by the same constant,
-# which the product effects absorb. Only $\log s_{0t}$ moves differently from market to market. The own elasticity
-# contains $1 - s_j$, which was near one already. The Lerner index falls by 8 percent: a smaller firm wins back fewer
-# of the buyers that one of its cereals loses.
+# The price coefficient moves by about one percent: halving shares shifts every $\log s_{jt}$ by the same constant,
+# which the product effects absorb. But whatever concerns *who loses buyers to whom* moves a lot. Cross elasticities
+# halve with the shares, by (0.3). Diversion to the outside good follows from shares alone (exercise 0.5), and $s_0$
+# was assumed. The merger matters less, because the two firms compete with each other less.
 #
-# Whatever concerns *who loses buyers to whom* moves a lot. Cross elasticities halve with the shares, by (0.3).
-# Diversion to the outside good goes from 0.535 to 0.770: in the logit it follows from shares alone (exercise 0.5 asks
-# how), and $s_0$ was assumed. The merger matters less, because the two firms compete with each other less: 10.4
-# percent become 3.5 in one step, 6.8 become 2.9 in equilibrium.
-#
-# Here is the market twice as large as a picture. In the bar at its top, the blue part is what was bought, and it is
-# data. The grey part is what could have been bought, and it is assumed.
+# Suppose that a competition authority lets a merger pass if equilibrium prices rise by less than 5 percent. Firms 1
+# and 2 say that the market is larger than you think. How many times as large must it be for their merger to pass?
 
 # %%
-from blpteach.plots.miniature import MarketSize
-
-MarketSize(logit, market_size=2)
-
-# %% [markdown]
-# Now with sliders. The logit is estimated anew as you move. (Click a slider, then use the arrow keys for small steps.)
-#
-# **Before you move them:** suppose that a competition authority lets a merger pass if equilibrium prices rise by less
-# than 5 percent. Firm 1 and firm 2 say that the market is larger than you think. How much larger must it be for their
-# merger to pass? And when the second slider chooses another merger, which of the bars keep their length?
-
-# %%
-from blpteach.widgets.miniature import market_size
-
-market_size(logit)
+blpteach.predict("0.8", ...)
 
 # %%
 near = {size: other_market(size)["merger: equilibrium"] for size in (1.25, 1.3)}
 assert near[1.25] > 0.05 > near[1.3] and abs(near[1.3] - 0.048) < 1e-3
 print("; ".join(f"market x {size}: {rise:.2%}" for size, rise in near.items()))
+blpteach.predicted("0.8", np.interp(-0.05, [-near[1.25], -near[1.3]], [1.25, 1.3]))
 
 # %% [markdown]
-# A market larger by 30 percent is enough. Nobody has observed that it is not, and the price coefficient, with its
-# small standard error, does not notice. Choosing another merger moves the two merger bars alone, and whichever merger
-# it is, they shrink with the market.
-#
-# So a result about *who loses buyers to whom* may rest on an assumption about breakfast. When you read a paper, look
-# for the sentence on market size, and for the results under another one.
+# Here is the market twice as large as a picture, and then with sliders. The logit is estimated anew as you move.
+# (Click a slider, then use the arrow keys for small steps.)
+
+# %%
+from blpteach.plots.miniature import MarketSize
+MarketSize(logit, market_size=2)
+
+# %%
+from blpteach.widgets.miniature import market_size
+market_size(logit)
+
+# %% [markdown]
+# **Result.** A market larger by a little more than a quarter is enough. Nobody has observed that it is not, and the
+# price coefficient, with its small standard error, does not notice. When you read a paper, look for the sentence on
+# market size, and for the results under another one.
 
 # %% [markdown] minutes=3 ask="Exercise 0.1: look only at prices. Which product is it?"
 # ## Exercises
@@ -985,8 +762,8 @@ blpteach.check("0.3", answer)
 
 # %% [markdown] tags=["solution"]
 # The instruments explain 97 percent of the price variation within a product. The fitted price is nearly the price, so
-# two stages and least squares come out close, *whether or not the instruments are valid*. A strong first stage says that
-# the instruments move the price. It says nothing about $\xi$. Real first stages are rarely so strong.
+# two stages and least squares come out close, *whether or not the instruments are valid*. A strong first stage says
+# that the instruments move the price. It says nothing about $\xi$. Real first stages are rarely so strong.
 
 # %% [markdown]
 # ### Exercise 0.4 · 10 minutes · medium
@@ -1020,10 +797,10 @@ assert blpteach.check("0.4", new_shares)
 blpteach.check("0.4", new_shares)
 
 # %% [markdown] tags=["solution"]
-# By (0.2), $e^{\delta_j} = s_j / s_0$. After the change $e^{\delta_j}$ is multiplied by
-# $g_j = e^{\beta_{\text{price}} \Delta p_j}$. Put both into (1.3) and multiply above and below by $s_0$:
-# $s_j^{\text{new}} = s_j g_j / (s_0 + \sum_m s_m g_m)$. All products that keep their price have $g_j = 1$
-# and are divided by the same number. That is IIA once more.
+# By (0.2), $e^{\delta_j} = s_j / s_0$. After the change $e^{\delta_j}$ is multiplied by $g_j = e^{\beta_{\text{price}}
+# \Delta p_j}$. Put both into (1.3) and multiply above and below by $s_0$: $s_j^{\text{new}} = s_j g_j / (s_0 + \sum_m
+# s_m g_m)$. All products that keep their price have $g_j = 1$ and are divided by the same number. That is IIA once
+# more.
 
 # %% [markdown]
 # ### Exercise 0.5 · 10 minutes · medium
@@ -1056,10 +833,9 @@ assert blpteach.check("0.5", to_outside)
 blpteach.check("0.5", to_outside)
 
 # %% [markdown] tags=["solution"]
-# From (1.3), $\partial s_0 / \partial p_j = -\beta_{\text{price}}\, s_0 s_j$ and
-# $\partial s_j / \partial p_j = \beta_{\text{price}}\, s_j (1 - s_j)$. Minus their ratio is
-# $s_0 / (1 - s_j)$. The price coefficient has dropped out: no estimate is left in it, only shares, and these
-# depend on the market size.
+# From (1.3), $\partial s_0 / \partial p_j = -\beta_{\text{price}}\, s_0 s_j$ and $\partial s_j / \partial p_j =
+# \beta_{\text{price}}\, s_j (1 - s_j)$. Minus their ratio is $s_0 / (1 - s_j)$. The price coefficient has dropped out:
+# no estimate is left in it, only shares, and these depend on the market size.
 
 # %% [markdown]
 # ### Exercise 0.6 · 15 minutes · hard
@@ -1072,7 +848,8 @@ blpteach.check("0.5", to_outside)
 # - `shares` (J,): the shares of a market;
 # - `firms` (J,): the owner of each product;
 #
-# that returns the margins (J,) in dollars. It should need neither a loop nor a matrix to invert. Compare it with `eta`.
+# that returns the margins (J,) in dollars. It should need neither a loop nor a matrix to invert. Compare it with
+# `eta`.
 
 # %% tags=["exercise"]
 def firm_margins(beta_price, shares, firms):
@@ -1093,16 +870,71 @@ assert blpteach.check("0.6", firm_margins)
 blpteach.check("0.6", firm_margins)
 
 # %% [markdown] tags=["solution"]
-# With (1.3), $\partial s_j / \partial p_j = \beta_{\text{price}} s_j (1 - s_j)$ and
-# $\partial s_l / \partial p_j = -\beta_{\text{price}} s_l s_j$. Put equal margins $\eta_f$ into the condition:
-# $s_j + \beta_{\text{price}}\, s_j\, \eta_f (1 - \sum_{l \in f} s_l) = 0$. Divide by $s_j$. No $j$ is left, so equal
-# margins solve all the firm's conditions, with
+# With (1.3), $\partial s_j / \partial p_j = \beta_{\text{price}} s_j (1 - s_j)$ and $\partial s_l / \partial p_j =
+# -\beta_{\text{price}} s_l s_j$. Put equal margins $\eta_f$ into the condition: $s_j + \beta_{\text{price}}\, s_j\,
+# \eta_f (1 - \sum_{l \in f} s_l) = 0$. Divide by $s_j$. No $j$ is left, so equal margins solve all the firm's
+# conditions, with
 #
 # $$\eta_f = \frac{1}{-\beta_{\text{price}} \left(1 - \sum_{l \in f} s_l\right)}. \tag{0.5}$$
 #
-# (5.6) has one solution, so this is it. It is a strong statement. Given the price coefficient, the firms' total shares,
-# the merging ones' and the rivals', are all that matters for what a merger brings. Which products make up a firm's
-# total, twins or opposites, plays no role.
+# (5.6) has one solution, so this is it. It is a strong statement. Given the price coefficient, the firms' total
+# shares, the merging ones' and the rivals', are all that matters for what a merger brings. Which products make up a
+# firm's total, twins or opposites, plays no role.
+
+# %% [markdown]
+# ## Further
+#
+# Nothing else rests on this section.
+
+# %% [markdown] minutes=4 ask="Twenty moments, one coefficient. What can be tested, and what can't?"
+# ### Do the instruments agree with each other?
+#
+# Any one of the 20 instruments would give an estimate. If all are valid, all these estimates aim at the same number.
+# Nine of them are strong: each explains, alone, more than a tenth of the price variation within a product. All 20
+# together gave $-30.098$ with a standard error of 1.019. How far from it are the nine, each used alone?
+
+# %% tags=["parameters"]
+strong = 0.1                                                    # R squared of one instrument
+
+# %%
+r_squared = np.corrcoef(Z.T, X[:, 0])[-1, :-1]**2               # (M,) of price on each instrument
+alone = {k: blpteach.Problem(products, linear="0 + prices", absorb="product_ids",
+                             instruments=[names[k]]).estimate()
+         for k in np.flatnonzero(r_squared > strong)}
+singles = pd.DataFrame({k: [e.beta[0], e.beta_se[0]] for k, e in alone.items()}, ["beta_price", "se"])
+singles.round(1)
+
+# %%
+assert list(alone) == [5, 8, 13, 14, 15, 16, 17, 18, 19]
+assert np.allclose(singles.loc["beta_price", [5, 8, 14, 16]], [-20.08, -19.67, -26.33, -32.01], atol=0.01)
+
+# %% [markdown]
+# Instruments 5 and 8 say $-20$, the other seven $-26$ to $-32$. With standard errors of 1 to 3 that is much.
+#
+# The **overidentification test** (Hansen's $J$) judges all 20 at once. It is the objective (3.2) at its minimum, with
+# the two-step weights of lesson 03. If the model and all the instruments are right, it is *in large samples*
+# distributed as $\chi^2$ with $20 - 1 = 19$ degrees of freedom, whose mean is 19. It takes the 2,256 rows as
+# independent. The 24 cereals of a market may share a shock, so the second line takes only the 94 markets as
+# independent. (For that line 94 clusters and 20 moments are not a very large sample.)
+
+# %%
+from scipy.stats import chi2
+
+two_step = logit.estimate(steps=2)
+by_market = blpteach.Problem(products, linear="0 + prices", absorb="product_ids",
+                             clusters="market_ids").estimate(steps=2)
+for name, e in {"rows": two_step, "markets": by_market}.items():
+    print(f"{name} independent: J = {e.objective:.1f}, p value {chi2.sf(e.objective, df=19):.0e}")
+
+# %%
+assert np.allclose([two_step.objective, by_market.objective], [187.5, 64.6], atol=0.1)
+assert abs(two_step.own_elasticities().mean() - -3.706) < 1e-3
+
+# %% [markdown]
+# **Result.** With related rows allowed for, $J$ is a third of what it was, and it still rejects: the moments
+# contradict each other. Some instruments are invalid, or the model is wrong: $J$ can't say which. A standard error
+# describes how the estimate varies if the model is right, so keep this $J$ in mind when you read 1.019. The mean own
+# elasticity depends little on it: with the two-step weights it is $-3.706$.
 
 # %% [markdown]
 # ## In practice
@@ -1114,27 +946,19 @@ blpteach.check("0.6", firm_margins)
 try:
     import pyblp
     pyblp.options.verbose = False
-except ImportError:
-    pyblp = None
-
-# %%
-if pyblp:
     formula = pyblp.Formulation("0 + prices", absorb="C(product_ids)")
     theirs = pyblp.Problem(formula, products).solve(method="1s")
-    assert np.allclose([theirs.beta.item(), theirs.beta_se.item()],
-                       [estimates.beta[0], estimates.beta_se[0]])
-    assert np.allclose(theirs.compute_elasticities(market_id="C01Q1"),
-                       estimates.elasticities("C01Q1"))
+    assert np.allclose(theirs.compute_elasticities(market_id="C01Q1"), estimates.elasticities("C01Q1"))
+    assert np.allclose([theirs.beta.item(), theirs.beta_se.item()], [estimates.beta[0], estimates.beta_se[0]])
     print(f"PyBLP {theirs.beta.item():.3f} ({theirs.beta_se.item():.3f}), "
           f"here {estimates.beta[0]:.3f} ({estimates.beta_se[0]:.3f})")
-else:
+except ImportError:
     blpteach.stored_output()
 
 # %% [markdown]
-# What practice adds. Market size is argued for and varied: Nevo (2001) takes one serving a head and day. Instruments
-# come with a story of why they move prices and not tastes. And the plain logit is a first table in a paper. It is run
-# because it takes a second and shows whether the instruments move the *price*, before the model with random tastes
-# that the conclusions rest on. (Random tastes need instruments of their own: lesson 03.)
+# Market size is argued for and varied: Nevo (2001) takes one serving a head and day. Instruments come with a story of
+# why they move prices and not tastes; the first stage (exercise 0.3) shows whether they do the former. And the plain
+# logit is a first table in a paper, before the model with random tastes that the conclusions rest on.
 
 # %% [markdown]
 # ## Further reading
@@ -1150,8 +974,8 @@ else:
 #   derives the logit from the extreme value distribution and discusses IIA at length.
 # - Berry, S., Levinsohn, J., and Pakes, A. (1995). Automobile prices in market equilibrium. *Econometrica* 63(4),
 #   841-890. Table III has the plain logit, with and without instruments, on the automobiles of lesson 03.
-# - Conlon, C., and Gortmaker, J. (2020). Best practices for differentiated products demand estimation with PyBLP. *RAND
-#   Journal of Economics* 51(4), 1108-1161. What is done today, and with which tool.
+# - Conlon, C., and Gortmaker, J. (2020). Best practices for differentiated products demand estimation with PyBLP.
+#   *RAND Journal of Economics* 51(4), 1108-1161. What is done today, and with which tool.
 #
 # **Next.** Lesson 01 opens Step 1. It gives consumers different tastes, and the halved price gets its first better
 # answer.
