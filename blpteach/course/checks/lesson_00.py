@@ -283,8 +283,8 @@ EXERCISES = {
                  lambda: price_coefficient(linear="1 + prices", instruments=["prices"])),
          Mistake("Only the first instrument is used. The first stage has all 20.",
                  first_instrument),
-         Mistake("This is the regression of the price on `y`. In the second stage `y` is explained, "
-                 "by the fitted price.",
+         Mistake("This is the regression of the price on `y`. "
+                 "In the second stage `y` is explained, by the fitted price.",
                  inverse_regression),
          Mistake("This is the standard error. The coefficient is asked for.",
                  lambda: float(logit().beta_se[0]))),
@@ -319,7 +319,8 @@ EXERCISES = {
          Mistake("This is the ratio of explained to unexplained sum of squares. "
                  "Divide each by its degrees of freedom.",
                  lambda: r_squared() / (1 - r_squared())),
-         Mistake("The unexplained sum of squares is divided by N. Its degrees of freedom are fewer: "
+         Mistake("The unexplained sum of squares is divided by N. "
+                 "Its degrees of freedom are fewer: "
                  "20 instruments and 24 product averages were estimated.",
                  lambda: first_stage_F() * cereal().shape[0] / (cereal().shape[0] - 44)),
          Mistake("The degrees of freedom are `N - J`: the 20 instruments are not counted.",
@@ -430,8 +431,8 @@ EXERCISES = {
                      (1 - shares.sum() / market_size) / (shares / market_size)),
          Mistake("The product's own share stands above. Asked is what the *outside good* gets.",
                  lambda shares, market_size: shares / market_size / (1 - shares / market_size)),
-         Mistake("This is the product's share of all inside goods. Asked is which fraction of those "
-                 "who leave it goes to the outside good.",
+         Mistake("This is the product's share of all inside goods. "
+                 "Asked is which fraction of those who leave it goes to the outside good.",
                  lambda shares, market_size: shares / shares.sum()),
          Mistake("This is `s_0 s_j`, the derivative of the outside share up to the coefficient. "
                  "Divide by the derivative of the product's own share.",
@@ -484,16 +485,17 @@ EXERCISES = {
                  "subtract its share from one.",
                  lambda beta_price, shares, firms:
                      margins_by(-firm_shares(shares, firms), beta_price)),
-         Mistake("Only the firm's other products are counted. Its total share has the product's own "
-                 "in it too.",
+         Mistake("Only the firm's other products are counted. "
+                 "Its total share has the product's own in it too.",
                  lambda beta_price, shares, firms:
                      margins_by(firm_shares(shares, firms) - shares, beta_price)),
          Mistake("The product's margin alone, times the number of the firm's products. "
                  "What counts is the firm's total share.",
                  lambda beta_price, shares, firms:
                      ownership_matrix(firms).sum(1) * margins_by(shares, beta_price)),
-         Mistake("Outside share less the firm's. One less the firm's share is the fraction that buys "
-                 "from others *or not at all*; the rivals' buyers belong to it.",
+         Mistake("Outside share less the firm's. "
+                 "One less the firm's share is the fraction that buys from others "
+                 "*or not at all*; the rivals' buyers belong to it.",
                  lambda beta_price, shares, firms:
                      margins_by(shares.sum() + firm_shares(shares, firms), beta_price))),
         ("Put one margin for all products of the firm into `s_j + sum_l (d s_l / d p_j) eta_l = 0` "

@@ -378,7 +378,7 @@ EXERCISES = {
          "`estimate()` takes one step with (3.5) unless told otherwise."),
         "Between -30.1 and -30.4 lies what markets have in common. On these artificial cereals "
         "effects and instruments move little; on the automobiles much.",
-        rtol=1e-4),                     # quarters in place of markets: within 3e-4 of products alone
+        rtol=1e-4),                     # quarters for markets: within 3e-4 of products alone
     "3.3": Exercise(
         "3 price coefficients in utils per thousand dollars: least squares, one-step, two-step",
         three_slopes,
