@@ -191,3 +191,11 @@ def test_every_control_and_preset_redraws(box):
         assert {name: control.value for name, control in box.controls.items()} == box.picture.values
         assert np.isclose(box.picture.numbers["price coefficient β"], price, atol=0.1)
         assert box.image.value not in seen or text in ("published (loose)", "reset")
+
+
+def test_rough_shows_what_a_loose_inversion_does():
+    x = np.linspace(0, 1, 5)
+    picture = plots.Rough({0.1: (x, x + 1, x), 1e-3: (x, x + 2, x)}, "a parameter")
+    for tolerance, above in {0.1: 1, 1e-3: 2}.items():
+        jumping, smooth = picture.lines[tolerance]
+        assert np.allclose(jumping.get_ydata() - smooth.get_ydata(), above) and f"{tolerance:g}" in jumping.get_label()

@@ -124,7 +124,8 @@ class Landscape:
     best : array (2,)
         The minimum.
     """
-    curvatures, offsets = np.linspace(-44, 4, 9), np.linspace(0, 18, 4)
+    curvatures = np.array([-44, -36, -28, -20, -12, -6, -1, 4.0])
+    offsets = np.linspace(0, 18, 3)
 
     def __init__(self, problem, estimates, twice_mean):
         self.problem, self.estimates, self.twice_mean = problem, estimates, twice_mean
@@ -238,6 +239,43 @@ class Searches(Picture):
         if there.size:
             return f"there after {there[0] + 1}"
         return f"{lowest[-1]:.1f} after {len(lowest)}"
+
+
+# What a loose inversion does to the objective -----------------------------------------------------
+
+class Rough(Picture):
+    """The objective along one parameter, with loose inversions and with a tight one.
+
+    Parameters
+    ----------
+    cases : dict
+        From a loose inner tolerance to three arrays (n,): values of the parameter, the objective
+        with that tolerance, and the objective with a tight one. Two at most.
+    name : str
+        The parameter's.
+    """
+    size = (11, 4)
+
+    def __init__(self, cases, name, **values):
+        self.cases, self.name = cases, name
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """A panel for each loose tolerance."""
+        self.lines = {}
+        for axes, tolerance in zip(figure.subplots(1, len(self.cases), squeeze=False)[0],
+                                   self.cases):
+            x, loose, tight = self.cases[tolerance]
+            smooth, = axes.plot(x, tight, color=TRUTH, lw=1.8, ls="--", label="inner 1e-13")
+            jumping, = axes.plot(x, loose, ".", color=HIGHLIGHT, ms=7, label=f"inner {tolerance:g}")
+            axes.set(xlabel=self.name, ylabel="objective q")
+            axes.ticklabel_format(useOffset=False)
+            explain(axes, [jumping, smooth], loc="upper center")
+            say(axes, f"Inner tolerance {tolerance:g}")
+            self.lines[tolerance] = jumping, smooth
+
+    def update(self):
+        """Nothing moves."""
 
 
 # The valley --------------------------------------------------------------------------------------
@@ -585,19 +623,12 @@ class TwoNevos(Picture):
         The search stops where no element of the gradient is larger.
     """
     size = (12.5, 5.6)
-    starts = (-1.2, -5, -10, -15, -20, -25, -30, -35, -40)
+    starts = (-1.2, -10, -20, -30, -40)
 
     def __init__(self, landscape, **values):
         self.landscape, self.runs, self.reports = landscape, {}, {}
         self.values = {"search": "BFGS", "start": self.starts[0], "tolerance": 0.5}
         super().__init__(**values)
-
-    def prepare(self):
-        """Run both searches from all starts."""
-        for method in COLOURS:
-            for start in self.starts:
-                self.run(method, start)
-        return self
 
     def run(self, method, start):
         """A search from a start, run once."""

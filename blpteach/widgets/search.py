@@ -10,8 +10,7 @@ TOLERANCES = (10, 3, 1, 0.5, 0.1, 0.01, 1e-5)
 def search(landscape):
     """Choose a search, its start and its tolerance; see where it stops and what it would report.
 
-    All searches are run when the widget is made, which takes a few seconds.
-    After that every move shows at once.
+    A search is run when it is first asked for, in a fraction of a second; after that it is kept.
 
     Parameters
     ----------
@@ -29,4 +28,4 @@ def search(landscape):
     loose = {"search": "BFGS", "tolerance": 0.5, "start": -1.2}
     presets = {"published (loose)": loose, "minimum (tight)": {**loose, "tolerance": 1e-5},
                "loose, another start": {**loose, "start": -20}}
-    return live(TwoNevos(landscape).prepare(), controls, presets)
+    return live(TwoNevos(landscape), controls, presets)
