@@ -182,3 +182,62 @@ def test_conditional_F():
     says("7.6", lambda y, others, Z, df: conditional(y, others, Z, df) / df, "not divided by its degrees of freedom")
     says("7.6", lambda y, others, Z, df: conditional(y, others, Z, len(y)), "by the number of rows")
     says("7.6", lambda y, others, Z: 1.0, "it will be called with (y, others, Z, df)")
+
+
+# What forty invented wrong answers showed to be missing
+
+def test_other_sums_of_one_car(market):
+    products, here, car = market
+    mine, rest = here[here["firm_ids"] == car["firm_ids"]], here[here["firm_ids"] != car["firm_ids"]]
+    own, rivals = mine["hpwt"].sum() - car["hpwt"], rest["hpwt"].sum()
+    dear = here.loc[here["prices"].idxmax()]
+    its = here["firm_ids"] == dear["firm_ids"]
+    weighted = [(t["hpwt"] * t["shares"]).sum() - minus for t, minus in ((mine, car["hpwt"] * car["shares"]), (rest, 0))]
+    for answer, text in (([own + car["hpwt"], own + rivals + car["hpwt"]], "Both sums hold the car itself"), ([car["hpwt"], rivals], "the car's own `hpwt`"),
+                         ([rivals, own], "Own firm first"), ([here["hpwt"][its].sum() - dear["hpwt"], here["hpwt"][~its].sum()], "the dearest car"),
+                         (weighted, "weigh cars by their shares"), ([mine["prices"].sum() - car["prices"], rest["prices"].sum()], "sums of prices")):
+        says("7.1", answer, text)
+
+
+def test_other_counts():
+    says("7.2", [7, -1], "The constant counts too")
+    says("7.2", [7, 11], "Eleven is the number of moments")
+    says("7.2", [1, 7], "exchanged")
+
+
+def test_other_neighbours():
+    says("7.3", lambda x, t, f: neighbours(x, t, f, spread=lambda x, t: 2**0.5 * x.std()), "root of two times")
+    says("7.3", lambda x, t, f: neighbours(x, t, f, spread=lambda x, t: np.inf) - neighbours(x, t, f), "products that are far")
+    says("7.3", lambda x, t, f: neighbours(x, t, f) / 9, "These are fractions")
+
+
+def test_other_prices_elsewhere():
+    def rows(which, average=np.mean):
+        return lambda p, j, c, q: [average([p[l] for l in range(len(p)) if which(j[l] == j[k], c[l] == c[k], q[l] == q[k])]) for k in range(len(p))]
+    for answer, text in ((rows(lambda j, c, q: j and not c and not q), "in the *other* quarter"), (rows(lambda j, c, q: not (j and c and q)), "all rows but this one"),
+                         (rows(lambda j, c, q: not c), "everything in the other cities"), (rows(lambda j, c, q: j and not c and q, np.median), "These are medians")):
+        says("7.4", answer, text)
+
+
+@pytest.mark.parametrize("answer, text", [
+    (lambda s, a: 1 - a * s / (1 + a**2 * s), "*minus* one"), (lambda s, a: -1 + a * s / (1 + a**2), "holds all of xi here"),
+    (lambda s, a: -1 + a * s / (1.25 + a**2 * s), "Noise is each city's own"), (lambda s, a: -1 + a * s**2 / (1 + a**2 * s**2), "squared here"),
+    (lambda s, a: -1 + s / (1 + a**2 * s), "instrument and *xi*"), (lambda s, a: -1 + a**2 * s / (1 + a**2 * s), "a stands once")])
+def test_other_limits(answer, text):
+    says("7.5", lambda national, a: answer(national, a), text)
+
+
+def test_other_conditional_F():
+    def zero(y, others, P):
+        return np.zeros(1)
+    says("7.6", lambda y, others, Z, df: conditional(y, others, Z, df, b=zero), "cleared of the others first")
+    says("7.6", lambda y, others, Z, df: conditional(y, others, Z, 1, instruments=1), "Neither sum of squares")
+
+    def r_squared(y, others, Z, df):
+        F = conditional(y, others, Z, 1, instruments=1)         # explained over unexplained
+        return F / (1 + F)
+    says("7.6", r_squared, "R-squared")
+
+
+def test_hints_come_in_three_steps():
+    assert all(len(exercise.hints) == 3 for exercise in checks.exercises(7).values())

@@ -10,6 +10,7 @@ from blpteach.widgets.instruments import CENTRES, two_designs
 
 SMALL = {"count": 5, "T": 12, "I": 15, "seed": 3}
 COLUMNS = {"sums": ["own(x)", "rivals(x)"], "quadratic": ["own(x * x)", "rivals(x * x)"], "local": ["own(near in x)", "rivals(near in x)"]}
+COLUMNS["quadratic and counts"] = [*COLUMNS["quadratic"], "own(1)", "rivals(1)"]
 COLUMNS["sums and quadratic"] = COLUMNS["sums"] + COLUMNS["quadratic"]
 
 
@@ -24,7 +25,7 @@ def sample_tables(centre, number):
     products, agents = blpteach.simulate(plots.truth_around(centre), T=SMALL["count"] * T, J=(4, 12), firms=4, I=SMALL["I"], seed=SMALL["seed"],
                                          x=(centre - 1.5, centre + 1.5))
     products, agents = (table[table["market_ids"] // T == number] for table in (products, agents))
-    made = [blpteach.blp_instruments(products, "0 + x"), blpteach.differentiation_instruments(products, "0 + x")]
+    made = [blpteach.blp_instruments(products, "1 + x"), blpteach.differentiation_instruments(products, "0 + x")]
     return products.join([*made, blpteach.differentiation_instruments(products, "0 + x", version="quadratic")]), agents
 
 
@@ -33,7 +34,7 @@ def test_estimates_are_those_of_the_search(centre, number):
     """One sample estimated by `Problem` from a start of its own; local standard deviations are the whole experiment's, so that set is left out."""
     found = plots.experiment(centre, **SMALL)
     products, agents = sample_tables(centre, number)
-    for name in ("sums", "quadratic", "sums and quadratic"):
+    for name in ("sums", "quadratic", "quadratic and counts", "sums and quadratic"):
         problem = blpteach.Problem(products, agents, linear="1 + prices + x + group", random="0 + x", instruments=["w0", "w1", *COLUMNS[name]])
         objectives = [problem.evaluate([[0, value, 0]]).objective for value in np.linspace(0.02, 3, 30)]
         best = problem.estimate([[0, np.linspace(0.02, 3, 30)[np.argmin(objectives)], 0]])
@@ -102,6 +103,7 @@ def test_the_roles_are_exchanged():
     assert zero["sums"].spread > 4 * zero["quadratic"].spread and positive["quadratic"].spread > 1.8 * positive["sums"].spread
     assert np.median(zero["sums"].F) < 2 < 20 < np.median(zero["quadratic"].F) and np.median(positive["quadratic"].F) < 5 < 20 < np.median(positive["sums"].F)
     assert all(found["sums and quadratic"].spread < 0.4 and found["sums and quadratic"].failed == 0 for found in (zero, positive))
+    assert np.allclose([found["quadratic and counts"].spread for found in (zero, positive)], [0.20, 0.42], atol=0.02)
 
 
 def test_the_title_names_the_narrower(picture):
@@ -111,6 +113,9 @@ def test_the_title_names_the_narrower(picture):
     assert "Here sums" in picture.title.get_text()
     picture.update(right="sums")
     assert "equally well" in picture.title.get_text()
+    picture.update(centre=0.0, right="local", shape="bent")
+    assert "Here neither does" in picture.title.get_text()
+    picture.update(shape="straight")
 
 
 def test_predictions_are_those_given():
@@ -135,11 +140,11 @@ def test_every_control_and_preset_redraws():
     box = two_designs()
     start = {"centre": 0.0, "left": "sums", "right": "quadratic", "shape": "straight"}
     seen = {box.image.value}
-    for name, value in {"centre": 1.0, "left": "local", "right": "sums and quadratic", "shape": "bent"}.items():
+    for name, value in {"centre": 0.75, "left": "local", "right": "sums and quadratic", "shape": "bent"}.items():
         box.controls[name].value = value
         seen.add(box.image.value)
     assert len(seen) == 5
-    presets = [start, {**start, "centre": 1.5}, {**start, "centre": 1.5, "right": "sums and quadratic"},
+    presets = [start, {**start, "centre": 1.5}, {**start, "centre": 1.5, "right": "quadratic and counts"},
                {**start, "shape": "bent"}, {**start, "centre": 1.5, "shape": "bent"}, start]
     buttons = box.children[1].children
     assert len(buttons) == len(presets)
@@ -152,7 +157,7 @@ def test_every_control_and_preset_redraws():
 
 
 def test_progress_is_shown(capsys):
-    plots.experiments((0.0,), progress=True)
+    plots.prepare((0.0,), progress=True)
     assert "1 of 1 positions" in capsys.readouterr().err
 
 

@@ -13,14 +13,15 @@ from ..progress import Progress
 from ..simulation import Truth, simulate
 from .style import FOURTH, HIGHLIGHT, PRODUCT, RIVAL, SECOND, THIRD, TRUTH, Picture, keep
 
-SETS = ("sums", "quadratic", "local", "sums and quadratic")
-COLOURS = dict(zip(SETS, (PRODUCT, HIGHLIGHT, SECOND, THIRD)))
-HATCHES = dict(zip(SETS, ("", "///", "...", "xx")))
+SETS = ("sums", "quadratic", "quadratic and counts", "local", "sums and quadratic")
+COLOURS = dict(zip(SETS, (PRODUCT, HIGHLIGHT, FOURTH, SECOND, THIRD)))
+HATCHES = dict(zip(SETS, ("", "///", "\\\\\\", "...", "xx")))
 SIGMA = 1.0                             # the true standard deviation of tastes for x
-GRID = np.linspace(0, 3, 13)            # where shares are inverted
+GRID = np.linspace(0, 3, 7)             # where shares are inverted
 FINE = np.linspace(0, 3, 301)           # where the objective is compared
 SHAPES = ("straight", "bent")           # of mean utility in x: without and with x squared in X1
 HALF_WIDTH = 1.5                        # of the range of x
+FAILURE = 1.0                           # a middle half as wide as the truth says nothing of it
 
 
 # An experiment with many samples -----------------------------------------------------------------
@@ -41,7 +42,7 @@ class Sample:
         1, prices, x, group.
     excluded : dict
         From the name of a set to its instruments (N, m), two cost shifters first.
-    delta, slopes : arrays (13, N)
+    delta, slopes : arrays (7, N)
         Mean utility and its derivative in sigma at each value of GRID.
     """
     X1: np.ndarray
@@ -71,7 +72,7 @@ class Sample:
 
 
 def cubic(r, R):
-    """Hermite interpolation of r (13, M) with slopes R (13, M) from GRID to FINE: (301, M)."""
+    """Hermite interpolation of r (7, M) with slopes R (7, M) from GRID to FINE: (301, M)."""
     h = GRID[1] - GRID[0]
     k = np.minimum((FINE / h).astype(int), len(GRID) - 2)
     u = ((FINE - GRID[k]) / h)[:, None]
@@ -110,13 +111,16 @@ class Found:
 
 
 @cache
-def samples(centre, count=80, T=20, J=(4, 12), firms=4, I=20, seed=0):
-    """Many samples of T markets in equilibrium, with x uniform within 1.5 of the centre.
+def tables(centre, count=80, T=20, J=(4, 12), firms=4, I=20, seed=0):
+    """Products and agents of many samples of T markets, with x uniform within 1.5 of the centre."""
+    return simulate(truth_around(centre), T=count * T, J=J, firms=firms, I=I, seed=seed,
+                    x=(centre - HALF_WIDTH, centre + HALF_WIDTH))
 
-    The draws are the same at every centre.
-    """
-    products, agents = simulate(truth_around(centre), T=count * T, J=J, firms=firms, I=I, seed=seed,
-                                x=(centre - HALF_WIDTH, centre + HALF_WIDTH))
+
+@cache
+def samples(centre, count=80, T=20, **design):
+    """The samples, in equilibrium; the same draws at every centre."""
+    products, agents = tables(centre, count, T, **design)
     problem = Problem(products, agents, linear="1 + prices + x + group", random="0 + x",
                       instruments=["w0", "w1"])
     solve, sets = problem.solver(problem.free([[0, SIGMA, 0]])), instrument_sets(products)
@@ -134,30 +138,40 @@ def instrument_sets(products):
     made = {"sums": blp_instruments(products, "0 + x"),
             "quadratic": differentiation_instruments(products, "0 + x", version="quadratic"),
             "local": differentiation_instruments(products, "0 + x")}
-    sets = {name: np.column_stack([costs, table]) for name, table in made.items()}
-    return sets | {"sums and quadratic": np.column_stack([costs, made["sums"], made["quadratic"]])}
+    counts = blp_instruments(products, "1")                     # of the firm's others, of rivals'
+    made["quadratic and counts"] = made["quadratic"].join(counts)
+    made["sums and quadratic"] = made["sums"].join(made["quadratic"])
+    return {name: np.column_stack([costs, made[name]]) for name in SETS}
 
 
-@cache
 def experiment(centre, shape="straight", **design):
-    """Estimates of all samples by each set of instruments: a dict of `Found`.
+    """Estimates of all samples by each set of instruments: a dict of `Found`."""
+    return {name: estimated(centre, name, shape, **design) for name in SETS}
+
+
+def estimated(centre, name, shape="straight", **design):
+    """Estimates of all samples by one set of instruments: `Found`.
 
     The true mean utility is straight in x.
     """
-    made = samples(centre, **design)
-    return {name: Found(np.array([FINE[s.objective(name, shape).argmin()] for s in made]),
-                        np.array([s.relevance(name, shape) for s in made]))
-            for name in SETS}
+    return remembered(float(centre), name, shape, tuple(design.items()))
 
 
-def experiments(centres, progress=None):
-    """The experiment at each centre with either shape; after five seconds it shows progress."""
-    waiting, found = Waiting(progress), {}
+@cache
+def remembered(centre, name, shape, design):
+    """What `estimated` returns, computed once for each design."""
+    made = samples(centre, **dict(design))
+    return Found(np.array([FINE[s.objective(name, shape).argmin()] for s in made]),
+                 np.array([s.relevance(name, shape) for s in made]))
+
+
+def prepare(centres, progress=None):
+    """Make the samples at each centre; after five seconds it shows progress."""
+    waiting = Waiting(progress)
     for number, centre in enumerate(centres):
-        found |= {(centre, shape): experiment(centre, shape) for shape in SHAPES}
+        samples(float(centre))
         waiting.tell(f"{number + 1} of {len(centres)} positions of the characteristic")
     waiting.finish()
-    return found
 
 
 class Waiting(Progress):
@@ -230,8 +244,8 @@ class TwoSets(Picture):
         """Where x is centred, the instruments on either side, and the shape of mean utility."""
         self.values = keep(self.values, centre=centre, left=left, right=right, shape=shape)
         centre = float(self.values["centre"])
-        found = experiment(centre, self.values["shape"])
-        self.found = {side: found[self.values[side]] for side in self.axes}
+        self.found = {side: estimated(centre, self.values[side], self.values["shape"])
+                      for side in self.axes}
         ends = [centre - HALF_WIDTH, centre + HALF_WIDTH]
         self.bar.set_data(ends, [0, 0])
         self.bar_name.set_text(f"products: {ends[0]:.1f} to {ends[1]:.1f}")
@@ -257,6 +271,8 @@ class TwoSets(Picture):
         spreads = {side: self.found[side].spread for side in self.axes}
         best = min(spreads, key=spreads.get)
         other = "right" if best == "left" else "left"
+        if spreads[best] > FAILURE:
+            return "Here neither does"
         if spreads[other] < 1.2 * spreads[best]:
             return "Here both do about equally well"
         return (f"Here {self.values[best]}: "

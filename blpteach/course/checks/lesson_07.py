@@ -51,6 +51,19 @@ def of_all_years():
     return blp_instruments(products, "0 + hpwt").loc[products["shares"].idxmax()].to_numpy()
 
 
+def of_the_dearest():
+    """The dearest car of the year."""
+    products, _ = cars()
+    row = products.loc[products["market_ids"] == 1990, "prices"].idxmax()
+    return blp_instruments(products, "0 + hpwt").loc[row].to_numpy()
+
+
+def sums_of(column):
+    """Own and rival sums (2,) of something made from the table."""
+    products, row = cars()
+    return blp_instruments(products.assign(made=column(products)), "0 + made").loc[row].to_numpy()
+
+
 def averages():
     """Averages in place of sums."""
     return two_sums() / two_sums("I(1 + 0 * hpwt)")
@@ -136,6 +149,12 @@ def signed(x, market_ids, firm_ids):
     return counted((d < d[pair].std()) & pair, firm_ids)
 
 
+def far(x, market_ids, firm_ids):
+    """Others that are not near."""
+    d, pair = distances(x, market_ids)
+    return counted((abs(d) >= d[pair].std()) & pair, firm_ids)
+
+
 def all_with_own(x, market_ids, firm_ids):
     """Everybody near in place of rivals near."""
     own, rivals = near(x, market_ids, firm_ids).T
@@ -171,6 +190,13 @@ def averaged_over(which, divide=True):
         chosen = which(*(ids[:, None] == ids for ids in (product_ids, city_ids, quarter)))
         return chosen @ prices / (chosen.sum(1) if divide else 1)
     return mistaken
+
+
+def median_elsewhere(prices, product_ids, city_ids, quarter):
+    """Medians over the other cities."""
+    here = (product_ids[:, None] == product_ids) & (quarter[:, None] == quarter)
+    others = here & (city_ids[:, None] != city_ids)
+    return np.array([np.median(prices[row]) for row in others])
 
 
 def divided_by_all(prices, product_ids, city_ids, quarter):
@@ -278,6 +304,12 @@ def all_of_e(y, others, Z, df):
     return F_from(e, y, others, Z, df, noise=e)
 
 
+def r_squared(y, others, Z, df):
+    """What Z explains of e, as a fraction."""
+    e = by_2sls(y, others, Z)
+    return project(Z, e) @ project(Z, e) / (e @ e)
+
+
 def without_df(y, others, Z, df):
     """The residual sum of squares not divided by df."""
     return F_given_others(y, others, Z, df) / df
@@ -304,19 +336,33 @@ EXERCISES = {
          Mistake("These are averages. "
                  "BLP's are sums: how many others there are is part of what they say.",
                  averages),
+         Mistake("Both sums hold the car itself, and the second the firm's own other cars too.",
+                 lambda: everybody() + [everybody()[1] - everybody_else()[1], 0]),
+         Mistake("The first number is the car's own `hpwt`. "
+                 "Sum over the *other* cars of its firm.",
+                 lambda: np.array([everybody()[1] - everybody_else()[1], two_sums()[1]])),
+         Mistake("The first is rivals' sum, the second the firm's. Own firm first.",
+                 lambda: two_sums()[::-1]),
+         Mistake("This is the dearest car of 1990. Take the one with the largest *share*.",
+                 of_the_dearest),
+         Mistake("These sums weigh cars by their shares, which hold xi. "
+                 "BLP's are sums of characteristics alone.",
+                 lambda: sums_of(lambda table: table["hpwt"] * table["shares"])),
+         Mistake("These are sums of prices, which are endogenous. Sum `hpwt`.",
+                 lambda: sums_of(lambda table: table["prices"])),
          Mistake("These are sums of `space`. Sum `hpwt`.", lambda: two_sums("space")),
          Mistake("These are counts of cars. Sum their `hpwt`.",
                  lambda: two_sums("I(1 + 0 * hpwt)"))),
-        ("Take the rows with `market_ids == 1990` first. "
-         "Then compare `firm_ids` with that of the car.",
+        ("Take the rows with `market_ids == 1990` first: a market is a year.",
+         "The row is `market[\"shares\"].idxmax()`. Compare `firm_ids` with that of this car.",
          "The first is the firm's sum less the car's own `hpwt`; "
          "the second the sum over rows whose `firm_ids` differ."),
         "Within a year the own sum, the rivals' sum and the car itself add up to a constant."),
     "7.2": Exercise(
         "2 whole numbers: excluded instruments needed at least, and degrees of freedom of J",
         counts,
-        (Mistake("One excluded instrument is enough for price alone. "
-                 "The six nonlinear parameters need moments too.",
+        (Mistake("One excluded instrument is enough for price alone. The six nonlinear parameters "
+                 "need moments too. (Or these are the right two, exchanged: needed comes first.)",
                  lambda: counts(P=0)),
          Mistake("You count all moments that are needed. Three of them are there already: "
                  "1, x and group are their own instruments.",
@@ -344,13 +390,21 @@ EXERCISES = {
          Mistake("The first is right. In J three of the six nonlinear parameters are missing: "
                  "`sigma` has three free elements, and `pi` three.",
                  lambda: np.array([7, 4])),
-         Mistake("The second is right. Needed are K1 + P moments, and of these 1, "
+         Mistake("The first is right. The constant counts too: (7.1) of 1 are numbers of products, "
+                 "two columns.",
+                 lambda: counts(excluded=6)),
+         Mistake("The first is right. Eleven is the number of moments. "
+                 "Degrees of freedom are moments less parameters.",
+                 lambda: np.array([7, 11])),
+         Mistake("The second is right. Needed are as many moments as parameters, and of these 1, "
                  "x and group are there already. K1 counts price and the constant too.",
                  lambda: np.array([6, 1]))),
         ("Write down K1, and the number of free elements of `sigma` and of `pi`. "
          "Which columns of X1 are their own instruments?",
-         "M counts excluded instruments *and* the exogenous columns of X1. "
-         "Needed: M of at least K1 + P. J has M - K1 - P."),
+         "Moments are excluded instruments *and* the exogenous columns of X1. "
+         "There must be at least as many as parameters, K1 linear and six nonlinear ones.",
+         "(7.1) makes two columns of each characteristic, the constant included. "
+         "J has moments less parameters."),
         "Necessary, and no more: the lesson has eight moments for five parameters, "
         "and a sigma that could be anything."),
     "7.3": Exercise(
@@ -387,11 +441,20 @@ EXERCISES = {
          Mistake("The absolute value is missing: products that are far *above* count as near.",
                  signed),
          Mistake("These are the quadratic instruments. Count, do not add up squares.", squared),
+         Mistake("The threshold is the root of two times the standard deviation of all x. "
+                 "x differs between markets too: take the standard deviation of the distances.",
+                 near_by(lambda x, market_ids, d, pair: np.sqrt(2) * x.std())),
+         Mistake("These are products that are far. Count those nearer than the standard deviation.",
+                 far),
+         Mistake("These are fractions. Count, and do not divide.",
+                 lambda x, market_ids, firm_ids: near(x, market_ids, firm_ids) / len(x)),
          Mistake("The columns are exchanged: own firm first.",
                  lambda x, market_ids, firm_ids: near(x, market_ids, firm_ids)[:, ::-1])),
         ("Begin with all distances, `x[:, None] - x`, "
          "and a matrix that says which pairs are two different products of one market.",
-         "`d[pair].std()` is the standard deviation. Then count, in each row, "
+         "The standard deviation is one number, over all entries of the distances that are such "
+         "pairs, in both directions.",
+         "`d[pair].std()` is that number. Then count, in each row, "
          "where `abs(d)` is below it, the pair is one, and the firm is the same, or not."),
         "Counts of neighbours see edges of the range and crowded markets, "
         "wherever the outside good is.",
@@ -421,13 +484,24 @@ EXERCISES = {
          Mistake("The sum is divided by the number of all cities that sell the product. "
                  "One of them, the own one, is not in the sum.",
                  divided_by_all),
+         Mistake("These are the other cities in the *other* quarter. Take the same quarter.",
+                 averaged_over(lambda product, city, quarter: product & ~city & ~quarter)),
+         Mistake("The average runs over all rows but this one. Rows that count have the same "
+                 "product, the same quarter and another city.",
+                 averaged_over(lambda product, city, quarter: ~(product & city & quarter))),
+         Mistake("The average runs over everything in the other cities. "
+                 "The same product in the same quarter is asked for.",
+                 averaged_over(lambda product, city, quarter: ~city)),
+         Mistake("These are medians. Take averages.", median_elsewhere),
          Mistake("These are the prices of the product's *own* city in the other quarter. "
                  "Other cities in the same quarter are asked for.",
                  averaged_over(lambda product, city, quarter: product & city & ~quarter))),
         ("Compare every row with every other: `product_ids[:, None] == product_ids` is an (N, N) "
          "matrix of True and False.",
-         "Rows that count have the same product, the same quarter and another city. "
-         "Multiply that matrix by `prices`, and divide by its row sums."),
+         "Rows that count have the same product, the same quarter and another city: "
+         "three comparisons, joined by `&`.",
+         "Multiply that matrix by `prices`, and divide by how many rows count in each row. "
+         "A product may be missing in some city."),
         "Including the own market is the frequent slip, "
         "and it makes the instrument endogenous by construction.",
         inputs=small_panel),
@@ -457,13 +531,30 @@ EXERCISES = {
          Mistake("`national` is a share of the *variance*. "
                  "The covariances hold it as it is, neither its root nor its square.",
                  lambda national, a: -1 + a * np.sqrt(national) / (1 + a**2 * np.sqrt(national))),
+         Mistake("This is plus one less the bias: the true slope is *minus* one.",
+                 lambda national, a: -hausman_limit(national, a)),
+         Mistake("The covariance of instrument and price holds all of xi here. "
+                 "Local xi has averaged out of the instrument, so only the national part is left.",
+                 lambda national, a: bias_over_variance(national, a, 1 + a**2)),
+         Mistake("Noise is each city's own. It has averaged out of the instrument, "
+                 "so its variance is not in the covariance of instrument and price.",
+                 lambda national, a: bias_over_variance(national, a, 1.25 + a**2 * national)),
+         Mistake("`national` is squared here. It is a share of the *variance* already.",
+                 lambda national, a: hausman_limit(national**2, a)),
+         Mistake("In the covariance of instrument and *xi* the response a is missing: "
+                 "the instrument holds a times the national xi.",
+                 lambda national, a: bias_over_variance(national, 1, 1 + a**2 * national)),
+         Mistake("In the covariance of instrument and xi a stands once, not squared: "
+                 "xi itself has no a.",
+                 lambda national, a: bias_over_variance(national, a**2, 1 + a**2 * national)),
          Mistake("In the covariance of instrument and price a stands squared: "
                  "once from the instrument, once from price.",
                  lambda national, a: -1 + a * national / (1 + a * national))),
         ("What is left of the average price of very many other cities? "
          "Write z, p and y = xi - p in terms of cost, national xi, local xi and noise.",
-         "The slope is -1 plus the covariance of z and xi over that of z and p, "
-         "with z = cost + a times the national part of xi."),
+         "Noise and local xi average out of z: z = cost + a times the national part of xi.",
+         "The slope is -1 plus the covariance of z and xi over that of z and p. "
+         "Each is a sum of variances times coefficients."),
         "With a of one half it is as bad as least squares when four fifths of the variance "
         "are national, and worse from there on.",
         inputs=small_numbers),
@@ -479,6 +570,15 @@ EXERCISES = {
          Mistake("The explained sum of squares is divided by m - n, or not at all. "
                  "There are n - 1 others, so m - n + 1 instruments are left.",
                  one_too_many),
+         Mistake("This is the ordinary F of y with the degrees of freedom of the conditional one. "
+                 "y is to be cleared of the others first.",
+                 lambda y, others, Z, df: F_from(y, y, others, Z, df)),
+         Mistake("This is an R-squared. The F divides explained by *unexplained*, "
+                 "each by its degrees of freedom.",
+                 r_squared),
+         Mistake("Neither sum of squares is divided by its degrees of freedom.",
+                 lambda y, others, Z, df: F_given_others(y, others, Z, df) / df
+                     * (Z.shape[1] - others.shape[1])),
          Mistake("y is regressed on the others by least squares. "
                  "It takes 2SLS: they are endogenous too.",
                  by_least_squares),
@@ -495,9 +595,10 @@ EXERCISES = {
                  lambda y, others, Z, df: F_given_others(y, others, Z, df) / df * len(y))),
         ("Three regressions: the others on Z, y on their fitted values, "
          "and what is left of y on Z again.",
-         "With `e = y - others @ b`: "
-         "fitted values `f` of e on Z; then `(f @ f / (m - n + 1)) / ((e - f) @ (e - f) / df)`, "
-         "where m - n + 1 is `Z.shape[1] - others.shape[1]`."),
+         "The first two give b of 2SLS. What is left is `e = y - others @ b`, "
+         "with the others themselves, not their fitted values.",
+         "Explained are the squared fitted values of e on Z, over m - n + 1, which is "
+         "`Z.shape[1] - others.shape[1]`; unexplained the rest, over `df`."),
         "A large F for each and a small one given the others: "
         "that is what weak identification looks like with several parameters.",
         inputs=small_first_stage),
