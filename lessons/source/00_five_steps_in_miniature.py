@@ -299,7 +299,7 @@ blpteach.predicted("0.4", "rises" if slope > 0 else "falls")
 #
 # $$q = N g'Wg. \tag{3.2}$$
 #
-# As $\xi = y - X\beta$ is linear in $\beta$, the minimum has a formula. With the weights on the right it is two-stage
+# As $\xi = y - X\beta$ is linear in $\beta$, the minimum has a formula. With the weights of (3.5) it is two-stage
 # least squares:
 #
 # $$\beta = (X'Z\,W\,Z'X)^{-1} X'Z\,W\,Z'y, \tag{3.3}$$
