@@ -113,7 +113,7 @@ class Estimates(Outcome):
 
     @property
     def searched(self):
-        """Whether there was a search: True from `Problem.estimate`, False from `Problem.evaluate`."""
+        """Whether there was a search: yes from `Problem.estimate`, no from `Problem.evaluate`."""
         return any(start.searched for start in self.starts)
 
     # Step 3 at the estimates ----------------------------------------------------------------------

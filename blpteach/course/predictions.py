@@ -1,4 +1,4 @@
-"""Predictions: a guess that is made before the cell that answers it, and shown beside the answer."""
+"""Predictions: a guess made before the cell that answers it, and shown beside the answer."""
 from math import isclose, isfinite
 from numbers import Real
 
