@@ -21,7 +21,7 @@ def estimated_cars():
 # Costs -------------------------------------------------------------------------------------------
 
 class TwoDemands(Picture):
-    """Implied cost against price under two demand models, one panel each.
+    """Implied margin over price under two demand models, one panel each; above 1 no cost is left.
 
     Parameters
     ----------
@@ -38,31 +38,27 @@ class TwoDemands(Picture):
         super().__init__(**values)
 
     def draw(self, figure):
-        """A cloud in each panel, what is impossible below zero, and the line of no margin."""
+        """A cloud in each panel, and what is impossible above one."""
         self.panels = figure.subplots(1, len(self.costs), sharex=True, sharey=True)
-        ends = np.array([3, 70])
         self.clouds = {}
         for axes, name in zip(self.panels, self.costs):
-            axes.plot(ends, ends, color=TRUTH, lw=1.2)
-            axes.text(4, 18, "cost = price", fontsize=11)
-            axes.axhline(0, color=OUTSIDE, lw=1.2)
-            positive, = axes.plot([], [], "o", ms=3.5, color=RIVAL, mew=0, alpha=0.6)
-            negative, = axes.plot([], [], "v", ms=5, color=HIGHLIGHT, mew=0, alpha=0.7)
+            axes.axhspan(1, 3, color=HIGHLIGHT, alpha=0.12, lw=0)
+            axes.axhline(1, color=OUTSIDE, lw=1.2)
+            axes.text(66, 1.06, "cost below zero", color=HIGHLIGHT, ha="right", fontsize=11)
+            positive, = axes.plot([], [], "o", ms=3.5, color=PRODUCT, mew=0, alpha=0.5)
+            negative, = axes.plot([], [], "v", ms=4.5, color=HIGHLIGHT, mew=0, alpha=0.6)
             self.clouds[name] = positive, negative
-            axes.set(xscale="log", xlabel="price (1000 dollars)", xlim=ends,
-                     yscale="symlog", ylim=(-30, 80))
+            axes.set(xscale="log", xlabel="price (1000 dollars)", xlim=(3, 70), ylim=(0, 2.5))
             axes.set_xticks([4, 6, 10, 20, 40], [4, 6, 10, 20, 40])
-            axes.set_yticks([-10, -1, 0, 1, 10], [-10, -1, 0, 1, 10])
             axes.minorticks_off()
-        self.panels[0].set_ylabel("implied cost (1000 dollars)")
+        self.panels[0].set_ylabel("margin / price")
 
     def update(self, **costs):
         """New costs (N,) of the models named."""
         self.costs.update(costs)
         for axes, (name, c) in zip(self.panels, self.costs.items()):
-            positive, negative = self.clouds[name]
-            positive.set_data(self.prices[c >= 0], c[c >= 0])
-            negative.set_data(self.prices[c < 0], c[c < 0])
+            for dots, chosen in zip(self.clouds[name], (c >= 0, c < 0)):
+                dots.set_data(self.prices[chosen], (1 - c / self.prices)[chosen])
             axes.set_title(f"{name}:\n{(c < 0).sum()} of {len(c)} costs below zero",
                            loc="left", fontsize=12)
 
