@@ -1,5 +1,7 @@
 """Lesson 03's pictures say what the formulas say, and its widget redraws."""
 
+import base64
+
 import numpy as np
 import pytest
 
@@ -161,3 +163,15 @@ def test_every_control_and_preset_redraws():
         button.click()
         assert {name: control.value for name, control in box.controls.items()} == values == box.picture.values
         assert box.image.value != before
+
+
+def test_a_copy_of_the_picture_follows_the_widget_and_nothing_shrinks_below_legibility(monkeypatch):
+    """Without a model JupyterLab shows no widget: `tests/browser.py` has no such page, so what is displayed is read here."""
+    box, shown = endogeneity(replications=50), []
+    monkeypatch.setattr("blpteach.widgets.live.display", lambda output, raw=False: shown.append(output if raw else output.data))
+    box._ipython_display_()
+    widget, copy = shown
+    assert "application/vnd.jupyter.widget-view+json" in widget
+    assert base64.b64decode(copy.split("base64,")[1].split('"')[0]) == box.image.value
+    assert "not(:has(.widget-image))" in copy and box.image.layout.min_width == "800px"
+    assert all(row.layout.flex_flow == "row wrap" for row in box.children[:2])
