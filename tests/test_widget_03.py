@@ -173,5 +173,5 @@ def test_a_copy_of_the_picture_follows_the_widget_and_nothing_shrinks_below_legi
     widget, copy = shown
     assert "application/vnd.jupyter.widget-view+json" in widget
     assert base64.b64decode(copy.split("base64,")[1].split('"')[0]) == box.image.value
-    assert "not(:has(.widget-image))" in copy and box.image.layout.min_width == "800px"
+    assert "not(:has(.widget-image))" in copy and box.image.layout.min_width == "700px"
     assert all(row.layout.flex_flow == "row wrap" for row in box.children[:2])

@@ -8,7 +8,7 @@ from IPython.display import HTML, display
 
 SETTLED = 0.3                           # seconds after a click: no older position is on its way
 WIDE = "420px"
-LEGIBLE = 800                           # pixels of the page: narrower, a picture is scrolled
+LEGIBLE = 700                           # pixels of the page: narrower, a picture is scrolled
 STILL = """<style>.blpteach-still {display: none}
 .jp-OutputArea:not(:has(.widget-image)) > * .blpteach-still {display: block}</style>
 <div class="blpteach-still"><p>As it was drawn first. Run this cell to move it.</p>
