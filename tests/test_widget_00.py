@@ -91,7 +91,9 @@ def test_bars_are_results_at_this_market_size_against_those_at_the_tables(logit,
     assert np.allclose(widths, [now[name] / before[name] for name in RESULTS], rtol=1e-5)
     for name, left, right in zip(RESULTS, sized.before, sized.now):
         assert [text.get_text() for text in (left, right)] == [RESULTS[name].format(values[name]).replace("-", "−") for values in (before, now)]
-    assert sized.people.get_array().sum() == round(100 * now["diversion to outside"])
+    rise = 100 * now["merger: equilibrium"]
+    assert sized.number.get_text() == f"+{rise:.1f} %" and np.isclose(sized.rise.get_width(), rise, rtol=1e-5)
+    assert sized.verdict.get_text() == ("blocked" if rise > 5 else "passes") and f"1 and {target}" in sized.merging.get_text()
     assert np.isclose(sized.assumed.get_width(), size - logit.products.groupby("market_ids")["shares"].sum().mean())
 
 
@@ -106,6 +108,7 @@ def test_bars_fit_at_both_ends_of_the_slider(sized):
     for size in (0.75, 4.0):
         for target in (2, 3, 4, 6):
             sized.update(market_size=size, target=target)
+            assert sized.rise.get_width() < sized.gauge.get_xlim()[1]
             assert 0 < min(bar.get_width() for bar in sized.bars) and max(bar.get_width() for bar in sized.bars) <= 2
 
 
@@ -117,9 +120,18 @@ def test_every_control_and_preset_redraws(logit):
         seen.add(box.image.value)
     assert len(seen) == 3
     box.controls["target"].value = 2
+    assert [text for text, _ in box.controls["target"]._options_full] == ["firm 2", "firm 3", "firm 4", "firm 6"]
     buttons = {button.description: button for button in box.children[1].children}
-    for text, size in {"as in the table": 1, "twice as large": 2, "four times": 4, "reset": 1}.items():
+    for text, size in {"twice as large": 2, "four times": 4, "as in the table (reset)": 1}.items():
         before = box.image.value
         buttons[text].click()
         assert box.controls["market_size"].value == box.picture.values["market_size"] == size and box.picture.values["target"] == 2
         assert box.image.value != before
+    assert len(buttons) == 3
+    box.controls["target"].value = 3
+    buttons["as in the table (reset)"].click()
+    assert box.controls["target"].value == 2
+
+
+def test_without_a_problem_the_widget_takes_the_lessons_logit(logit):
+    assert market_size().picture.in_the_table == market_size(logit).picture.in_the_table

@@ -162,6 +162,40 @@ def test_tangents_touch_and_have_the_slope_of_a_finite_difference():
         assert np.allclose(point.get_xydata(), [[0.1, delta(0.1)[j]]])
 
 
+@pytest.mark.parametrize("step", [1, 7, 40])
+def test_a_race_on_its_way_shows_what_was_computed_so_far(picture, step):
+    picture.update(outside_share=0.5, sigma=2.0, tolerance=1e-13, tastes="as drawn", step=step)
+    for (name, _, evaluations, _), bar in zip(RUNNERS, picture.bars):
+        counted = evaluations * len(picture.found[name][1])
+        shown = picture.lines[name][0].get_xdata()
+        assert len(shown) == min(step, counted) // evaluations and bar.get_width() == min(step, counted)
+    assert picture.number.get_text() == f"after {step}"
+    assert [text.get_text() == "" for text in picture.texts] == [evaluations * len(picture.found[name][1]) > step
+                                                                  for name, _, evaluations, _ in RUNNERS]
+    picture.update(step=picture.until)
+    assert picture.number.get_text() == f"{picture.score('log form'):.0f} against {picture.score('corrected'):.0f}"
+    picture.update(step=0)
+    assert len(picture.lines["log form"][0].get_xdata()) == picture.score("log form")
+
+
+@pytest.mark.parametrize("outside_share, tastes, number", [(1e-4, "as drawn", "240,000 against 30"), (0.5, "all types -800", "lost against lost")])
+def test_the_large_number_is_the_contraction_against_the_corrected_map(picture, outside_share, tastes, number):
+    picture.update(outside_share=outside_share, sigma=1.0, tolerance=1e-13, tastes=tastes)
+    assert picture.number.get_text() == number
+    assert ("one path" in picture.heads[1].get_text()) == (tastes == "as drawn")
+
+
+def test_play_runs_from_the_start_to_the_end_of_the_axis(box):
+    play = box.controls["step"]
+    assert (play.min, play.max, play.value) == (0, box.picture.left.get_xlim()[1], 0)
+    whole = box.image.value
+    play.value = 12
+    assert box.picture.number.get_text() == "after 12" and box.image.value != whole
+    play.value = play.max
+    assert box.image.value == whole
+    play.value = 0
+
+
 def test_every_control_redraws(box):
     seen = {box.image.value}
     for name, value in {"outside_share": 0.01, "sigma": 4.0, "tolerance": 1e-6, "tastes": "one type +800"}.items():

@@ -205,7 +205,9 @@ class Units(Picture):
                             "on the units of an instrument", loc="left")
 
 
-TOPS = (36, 50, 70, 100)                # percent of the samples in the highest bar
+TOP = 40                                # percent of the samples: higher bars end there, and say so
+ROOM = 12                               # above them for legend and arrows
+STRONG = 10                             # first-stage F below this warns of weak instruments
 
 
 class Sampling(Picture):
@@ -261,8 +263,8 @@ class Sampling(Picture):
         self.F = pPp / M / (np.maximum(pp - pPp, 1e-9) / (N - M))
 
     def draw(self, figure):
-        """Two histograms over one another with an arrow for each bias, and a table of numbers."""
-        self.axes, side = figure.subplots(1, 2, width_ratios=(2.1, 1))
+        """F and a table, and beside them two histograms with an arrow for each bias."""
+        side, self.axes = figure.subplots(1, 2, width_ratios=(1, 2.1))
         empty = np.zeros(len(self.edges) - 1)
         self.steps = {}
         for name, hatch in (("least_squares", "///"), ("instruments", "")):
@@ -271,12 +273,15 @@ class Sampling(Picture):
                                                 ec="white", lw=0)
         truth = self.axes.axvline(self.beta_price, color=TRUTH, ls=":", label="truth")
         self.axes.set(xlabel="estimated price coefficient (what lies beyond: outermost bars)",
-                      xlim=(self.edges[0], self.edges[-1]), ylabel="samples (percent)")
+                      xlim=(self.edges[0], self.edges[-1]), ylim=(0, TOP + ROOM),
+                      yticks=range(0, TOP + 1, 10), ylabel="samples (percent)")
+        self.higher = {name: self.axes.text(0, TOP, "", va="top", color=COLOURS[name])
+                       for name in self.steps}
         key, self.title = self.axes.legend(loc="upper left"), self.axes.set_title(" ")
         self.draw_arrows()
         self.draw_table(side)
-        self.moving = [truth, key, self.title]
-        for part in (self.steps, self.arrows, self.heads, self.biases, self.texts):
+        self.moving = [truth, key, self.title, self.number, self.verdict]
+        for part in (self.steps, self.higher, self.arrows, self.heads, self.biases, self.texts):
             self.moving += part.values()
 
     def draw_arrows(self):
@@ -290,45 +295,47 @@ class Sampling(Picture):
             self.biases[name] = self.axes.text(0, y, "", va="center", **look)
 
     def draw_table(self, side):
-        """Names of rows and columns, and the texts that `update` fills."""
+        """The large F, names of rows and columns, and the texts that `update` fills."""
         side.axis("off")
         columns = {"least_squares": ("least\nsquares", 0.66),
                    "instruments": ("instru-\nments", 1.0)}
-        rows = {"bias": ("median\nbias", 0.53), "spread": ("middle half\nspans", 0.3),
-                "coverage": ("95 % interval\ncovers in", 0.07)}
+        rows = {"spread": ("middle half\nspans", 0.28), "coverage": ("95 % interval\ncovers in", 0.08)}
         text, self.texts = {"transform": side.transAxes, "va": "center"}, {}
         for label, y in rows.values():
             side.text(0, y, label, **text)
         for name, (label, x) in columns.items():
             right = {**text, "ha": "right", "color": COLOURS[name]}
-            side.text(x, 0.73, label, **right)
+            side.text(x, 0.46, label, **right)
             for row, (_, y) in rows.items():
                 self.texts[row, name] = side.text(x, y, "", weight="bold", **right)
-        side.text(0, 0.92, "median first-stage F", **text)
-        self.texts["F"] = side.text(1.0, 0.92, "", ha="right", weight="bold", **text)
+        side.text(0, 1.0, "median first-stage F", **text)
+        self.number = side.text(0, 0.84, "", weight="bold", fontsize=32, **text)
+        self.verdict = side.text(0, 0.68, "", **text)
 
     def update(self, correlation=None, strength=None, N=None):
         """Correlation of v and xi; the instruments' part of the variance of price; sample size."""
         self.values = keep(self.values, correlation=correlation, strength=strength, N=N)
         self.estimate()
-        highest = 36
         for name, b in self.estimates.items():
-            counts = np.histogram(np.clip(b, -2.499, 0.499), self.edges)[0]
-            self.steps[name].set_data(100 * counts / len(b))
-            highest = max(highest, 100 * counts.max() / len(b))
+            self.count(name, 100 * np.histogram(np.clip(b, -2.499, 0.499), self.edges)[0] / len(b))
             self.point(name)
             for row, value in self.summary(name).items():
-                self.texts[row, name].set_text(value)
-        self.set_top(1.3 * next(top for top in TOPS if top >= highest))
+                if (row, name) in self.texts:                   # the bias stands at its arrow
+                    self.texts[row, name].set_text(value)
         F = np.median(self.F)
-        self.texts["F"].set_text(f"{F:.1f}" if F < 1e4 else "> 10⁴")
+        colour = HIGHLIGHT if F < STRONG else PRODUCT
+        self.number.set(text=f"{F:.1f}" if F < 1e4 else "> 10⁴", color=colour)
+        verdict = "dangerous: below" if F < STRONG else "no alarm: at least"
+        self.verdict.set(text=f"{verdict} {STRONG}", color=colour)
         self.title.set_text(self.finding())
 
-    def set_top(self, top):
-        """The upper limit of the vertical axis: one of few, for a new one draws all anew."""
-        if top != self.axes.get_ylim()[1]:
-            self.axes.set_ylim(0, top)
-            self.background = None
+    def count(self, name, percent):
+        """Draw the bars of one estimator; beside those cut at TOP stands how high they go."""
+        highest = np.argmax(percent)
+        self.steps[name].set_data(np.minimum(percent, TOP))
+        over = np.flatnonzero(percent > TOP)
+        self.higher[name].set(text=f" {percent[highest]:.0f} %" if len(over) else "",
+                              x=self.edges[over.max(initial=0) + 1])
 
     def point(self, name):
         """Move the arrow of one estimator to its median."""
@@ -360,5 +367,4 @@ class Sampling(Picture):
         bias = {name: abs(np.median(b) - self.beta_price) for name, b in self.estimates.items()}
         words = {name: "on the truth" if value < 0.05 else f"off by {value:.2f}"
                  for name, value in bias.items()}
-        return ("Where do the estimates centre? "
-                f"Least squares {words['least_squares']}, instruments {words['instruments']}")
+        return f"Least squares {words['least_squares']}, instruments {words['instruments']}"

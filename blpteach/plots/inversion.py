@@ -41,7 +41,7 @@ def set_history(lines, changes, rate=None, evaluations=1):
 def change_axes(axes, until):
     """Axes of changes against the number of evaluations."""
     axes.set_yscale("log")
-    axes.set(xlabel="times that the model's shares were computed", xlim=(0, until),
+    axes.set(xlabel="computations of the model's shares", xlim=(0, until),
              ylabel="largest change in delta", ylim=(1e-15, 1e2))
     axes.set_yticks([1e-15, 1e-10, 1e-5, 1], ["1e-15", "1e-10", "1e-5", "1"])
     axes.minorticks_off()
@@ -309,7 +309,7 @@ def rounded(number):
 
 
 class Race(Picture):
-    """Five inversions of one market of made-up tastes, from delta = 0.
+    """Five inversions of one market of made-up tastes, from delta = 0, at the end or on their way.
 
     Parameters
     ----------
@@ -319,18 +319,22 @@ class Race(Picture):
     nodes : array (I, K2)
     weights : array (I,)
     """
-    size = (11.5, 4.7)
+    size = (11.5, 5.2)
     until = 150
 
     def __init__(self, proportions, X2, nodes, weights, **values):
         self.proportions, self.X2, self.nodes, self.weights = proportions, X2, nodes, weights
         self.values = {"outside_share": 0.5, "sigma": 2.0, "tolerance": 1e-13, "tastes": "as drawn"}
+        self.step, self.solved = 0, None
         super().__init__(**values)
 
     def draw(self, figure):
-        """Paths on the left, the score on the right."""
-        self.left, self.right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        """Paths on the left below the two numbers to compare, the score on the right."""
+        grid = figure.add_gridspec(2, 2, width_ratios=(1.15, 1), height_ratios=(1, 5))
+        headline, self.left, self.right = (figure.add_subplot(place) for place in
+                                           (grid[0, 0], grid[1, 0], grid[:, 1]))
         change_axes(self.left, self.until)
+        self.left.set_yticks(10.0 ** np.arange(-15, 2, 5), ["10⁻¹⁵", "10⁻¹⁰", "10⁻⁵", "1"])
         self.lines = history_lines(self.left, [name for name, *_ in RUNNERS])
         self.lines["log form"][0].set(lw=7, alpha=0.35, marker="None")      # lies below exp form
         self.lines["exp form"][0].set(markevery=4, ms=6)
@@ -339,12 +343,20 @@ class Race(Picture):
                                          ha="right", va="bottom")
         self.left.text(0.995 * self.until, 60, "dashes: the slope that the rate predicts",
                        ha="right", va="top")
-        self.left.xaxis.set_major_locator(MultipleLocator(50))
+        self.left.xaxis.set_major_locator(MultipleLocator(25))
         self.title = self.left.set_title(" ")
+        self.draw_headline(headline)
         self.draw_score()
         paths = [line for pair in self.lines.values() for line in pair]
-        self.moving = [*paths, self.limit, self.limit_text, self.title,
+        self.moving = [*paths, self.limit, self.limit_text, self.title, self.number, self.verdict,
                        *self.bars, self.marks, *self.heads, *self.texts]
+
+    def draw_headline(self, axes):
+        """The numbers that matter, and what they are."""
+        axes.set_axis_off()
+        self.number = axes.text(0, 0.7, "", fontsize=23, fontweight="bold", va="center",
+                                transform=axes.transAxes)
+        self.verdict = axes.text(0, 0, "", va="bottom", transform=axes.transAxes)
 
     def draw_score(self):
         """For each method a line of text, a bar with a mark at the prediction, and words behind."""
@@ -353,19 +365,21 @@ class Race(Picture):
         self.bars = axes.barh(rows + 0.2, np.ones(len(rows)), height=0.34, lw=2,
                               edgecolor=self.colours, color=self.colours)
         self.marks, = axes.plot(np.full(len(rows), np.nan), rows + 0.2, "|", color=TRUTH,
-                                ms=22, mew=3)
+                                ms=20, mew=3)
         self.heads = [axes.text(1.15, row - 0.02, "", va="bottom") for row in rows]
         self.texts = [axes.text(1, row + 0.2, "", va="center") for row in rows]
         axes.set_xscale("log")
-        axes.set(xlim=(1, 1e6), xlabel="times computed (black: predicted)",
-                 ylim=(len(rows) - 0.4, -0.5), yticks=[],
-                 title="The score, and the error left in delta")
-        axes.set_xticks([1, 10, 100, 1000, 100_000], ["1", "10", "100", "", "100,000"])
+        axes.set(xlim=(1, 1e6), xlabel="computations (black: predicted)",
+                 ylim=(len(rows) - 0.4, -0.6), yticks=[])
+        axes.set_xticks(10.0 ** np.arange(7), ["1", "10", "100", "1,000", "10⁴", "10⁵", "10⁶"])
         axes.minorticks_off()
 
     def run(self):
         """Solve by each method, and as exactly as Newton's can; rates are those at the solution."""
         v, weights = self.values, self.weights
+        if self.solved == v:
+            return
+        self.solved = v
         shares, mu = self.market()
         near = invert_shares(shares, mu, weights).delta
         self.delta = invert_shares(shares, mu, weights, method="newton", start=near).delta
@@ -409,15 +423,33 @@ class Race(Picture):
         left = np.log(self.values["tolerance"] / changes[-1])
         return len(changes) + np.ceil(left / np.log(self.rates.get(name, np.nan)))
 
-    def update(self, outside_share=None, sigma=None, tolerance=None, tastes=None):
-        """Observed outside share, sigma (utils), tolerance of the change, a key of TASTES."""
+    def update(self, outside_share=None, sigma=None, tolerance=None, tastes=None, step=None):
+        """A market and a tolerance, and how much of the race is shown.
+
+        Parameters
+        ----------
+        outside_share : float, optional
+            Observed.
+        sigma : float, optional
+            Of two tastes, in utils.
+        tolerance : float, optional
+            Of the change in delta.
+        tastes : str, optional
+            A key of TASTES.
+        step : int, optional
+            How often shares have been computed so far; 0, or `until`, is the end of the race.
+        """
         self.values = keep(self.values, outside_share=outside_share, sigma=sigma,
                            tolerance=tolerance, tastes=tastes)
+        self.step = self.step if step is None else step
         self.run()
         for row, (name, what, evaluations, _) in enumerate(RUNNERS):
             changes = np.array(self.found[name][1])
             rate = None if name == "exp form" else self.rates.get(name)
             set_history(self.lines[name], changes[:2 * self.until], rate, evaluations)
+            if self.on_its_way:
+                self.lines[name][0].set_data(*(part[:self.step // evaluations]
+                                               for part in self.lines[name][0].get_data()))
             self.mark(row, name, what, self.score(name, evaluations))
         solved = {name: np.isfinite(self.found[name][0]).all() for name, *_ in RUNNERS}
         self.marks.set_xdata([self.predicted(name) if solved[name] else np.nan for name in solved])
@@ -427,20 +459,40 @@ class Race(Picture):
         tastes = "" if v["tastes"] == "as drawn" else f", {v['tastes']}"
         self.title.set_text(f"Outside share {v['outside_share']:.3g}, "
                             f"sigma {v['sigma']:.1f}{tastes}")
+        self.say()
+
+    @property
+    def on_its_way(self):
+        """Whether the race is shown before its end."""
+        return 0 < self.step < self.until
+
+    def say(self):
+        """The large number: how far the race is, or the contraction's score against the other's."""
+        if self.on_its_way:
+            self.number.set_text(f"after {self.step}")
+            self.verdict.set_text("computations of the model's shares")
+            return
+        counts = [self.score(name) for name in ("log form", "corrected")]
+        self.number.set_text(" against ".join(rounded(count) if np.isfinite(count) else "lost"
+                                              for count in counts))
+        self.verdict.set_text("contraction against corrected map")
 
     def mark(self, row, name, what, count):
         """Words and bar of a method: filled if counted, empty if forecast, none if lost."""
         finished, bar, delta = self.finished(name), self.bars[row], self.found[name][0]
-        predicted = self.predicted(name)
-        rate = what
-        if name in self.rates:
-            rate = f"rate {self.rates[name]:.4f}, predicted {rounded(predicted)}"
-        self.heads[row].set_text(f"{SYMBOLS[LOOKS[name][1]]} {name}: {rate}")
-        bar.set(width=max(count, 1) if np.isfinite(count) else 1,
-                facecolor=self.colours[row] if finished else "white")
+        if name == "exp form":
+            what = "the same map, one path" if np.isfinite(delta).all() else "out of range"
+        elif name in self.rates:
+            what = f"rate {self.rates[name]:.4f}, predicted {rounded(self.predicted(name))}"
+        self.heads[row].set_text(f"{SYMBOLS[LOOKS[name][1]]} {name}: {what}")
         error = abs(delta - self.delta).max()
         lost = "not solved" if np.isfinite(delta).all() else "lost: a delta that is not a number"
         told = f"{count:,.0f}, error {error:.0e}" if finished else f"about {rounded(count)}"
-        inside = not finished and np.isfinite(count)
-        behind = 1.25 * (np.nanmax([count, predicted]) if finished else 1)
-        self.texts[row].set(x=1.3 if inside else behind, text=told if finished or inside else lost)
+        known = np.isfinite(count)
+        if self.on_its_way and known and count > self.step:
+            told, count = "", self.step
+        bar.set(width=max(count, 1) if known else 1,
+                facecolor=self.colours[row] if finished or not told else "white")
+        inside = bool(told) and not finished and known
+        behind = 1.25 * (np.nanmax([count, self.predicted(name)]) if finished else 1)
+        self.texts[row].set(x=1.3 if inside else behind, text=told if known else lost)

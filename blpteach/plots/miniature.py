@@ -1,6 +1,5 @@
 """Pictures of lesson 00: a market, endogenous prices, a halved price, and the market's size."""
 import numpy as np
-from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MultipleLocator
 
 from ..gmm import concentrate, weighting_2sls
@@ -14,6 +13,7 @@ SMALL = 10.5                            # points, for the ids of products
 SPAN = np.array([[-0.09, 0.105],        # dollars and utils, from the centre of a cloud
                  [-5, 4]])              # to the edges of the picture
 LARGEST = 4                             # market size, as a multiple of the table's
+BLOCKED = 5                             # percent: a merger that raises prices by more is blocked
 RESULTS = {"price coefficient": "{:.2f}", "own elasticity": "{:.2f}", "Lerner index": "{:.3f}",
            "diversion to outside": "{:.3f}", "cross elasticity": "{:.3f}",
            "merger: equilibrium": "{:.1%}", "merger: one step, p = c + η": "{:.1%}"}
@@ -250,16 +250,17 @@ class MarketSize(Picture):
         return dict(zip(RESULTS, values))
 
     def draw(self, figure):
-        """The market as a bar above; below a hundred who leave, and results against the table's."""
-        grid = figure.add_gridspec(2, 2, height_ratios=(1, 6), width_ratios=(1, 2.3))
-        self.top, self.crowd, self.right = (figure.add_subplot(place) for place in
-                                            (grid[0, :], grid[1, 0], grid[1, 1]))
+        """The market as a bar above; below the merger's verdict, and results against the table's."""
+        grid = figure.add_gridspec(3, 2, height_ratios=(1, 3, 3), width_ratios=(1, 2.1))
+        self.top, headline, self.gauge, self.right = (figure.add_subplot(place) for place in
+                                                      (grid[0, :], grid[1, 0], grid[2, 0],
+                                                       grid[1:, 1]))
         self.draw_market()
-        self.draw_crowd()
+        self.draw_headline(headline)
+        self.draw_gauge()
         self.draw_results()
-        self.titles = [axes.set_title(" ", y=1) for axes in (self.right, self.crowd)]
-        self.moving = [self.assumed, self.rest, self.people, *self.bars, self.same,
-                       *self.before, *self.now, *self.titles]
+        self.moving = [self.assumed, self.rest, self.merging, self.number, self.verdict, self.rise,
+                       self.limit, *self.bars, self.same, *self.before, *self.now]
 
     def draw_market(self):
         """What is observed, and beside it what is assumed."""
@@ -276,14 +277,24 @@ class MarketSize(Picture):
         self.top.spines["left"].set_visible(False)
         self.top.grid(visible=False)
 
-    def draw_crowd(self):
-        """Ten rows of ten."""
-        self.people = self.crowd.pcolormesh(np.zeros((10, 10)), vmin=0, vmax=1,
-                                            cmap=ListedColormap([RIVAL, OUTSIDE]),
-                                            edgecolors="white", lw=3)
-        self.crowd.set(xticks=[], yticks=[])
-        self.crowd.set_aspect("equal")
-        self.crowd.spines[:].set_visible(False)
+    def draw_headline(self, axes):
+        """Who merges, the number that matters, and the verdict on it."""
+        axes.set_axis_off()
+        text = {"transform": axes.transAxes, "va": "center"}
+        self.merging = axes.text(0, 0.92, "", **text)
+        self.number = axes.text(0, 0.52, "", fontsize=34, fontweight="bold", **text)
+        self.verdict = axes.text(0, 0.1, "", fontsize=18, fontweight="bold", **text)
+
+    def draw_gauge(self):
+        """The rise of prices as a bar, and the line at which an authority blocks the merger."""
+        axes = self.gauge
+        self.rise = axes.barh(0, 0, height=0.5)[0]
+        self.limit = axes.axvline(BLOCKED, color=TRUTH, lw=2)
+        axes.text(BLOCKED - 0.3, 0.5, "passes", ha="right", va="center", color=PRODUCT)
+        axes.text(BLOCKED + 0.3, 0.5, "blocked", va="center", color=HIGHLIGHT)
+        axes.set(xlim=(0, 11), ylim=(-0.4, 0.7), yticks=[], xticks=(0, BLOCKED, 10))
+        axes.set_xlabel("price rise (percent)", loc="left")
+        axes.spines["left"].set_visible(False)
 
     def draw_results(self):
         """A bar for each result, as a multiple of its value in the table, and both as numbers."""
@@ -294,6 +305,7 @@ class MarketSize(Picture):
         self.right.set(xlim=(0, 2.95), xticks=(0, 0.5, 1, 2),
                        ylim=(-0.6, len(RESULTS) + 0.3), yticks=[])
         self.right.set_xticklabels(["0", "half", "same", "twice"])
+        self.right.set_title("Which results move?", y=1)
         self.right.set_xlabel("compared with the result in the table's market", loc="left")
         for k, name in zip(places, RESULTS):                    # drawn twice as fast as tick labels
             self.right.text(-0.04, k, name, ha="right", va="center")
@@ -317,8 +329,7 @@ class MarketSize(Picture):
             left.set_text(RESULTS[name].format(before[name]).replace("-", "−"))
             right.set_text(RESULTS[name].format(now[name]).replace("-", "−"))
         self.show_market(size)
-        self.show_crowd(now["diversion to outside"])
-        self.titles[0].set_text(f"Which results move? Merger: firms {self.buyer} and {target}")
+        self.show_verdict(100 * now["merger: equilibrium"])
 
     def show_market(self, size):
         """The observed part stays; the rest is what was assumed."""
@@ -326,11 +337,14 @@ class MarketSize(Picture):
         assumed = 100 * (1 - self.observed / size)
         self.rest.set(x=(self.observed + size) / 2, text=f"{assumed:.0f} %")
 
-    def show_crowd(self, to_outside):
-        """Of a hundred who leave a cereal, those who leave cereals altogether are grey."""
-        count = round(100 * to_outside)
-        self.people.set_array((np.arange(100) < count).astype(float).reshape(10, 10))
-        self.titles[1].set_text(f"Of 100 who leave a cereal,\n{count} leave cereals (grey)")
+    def show_verdict(self, rise):
+        """By how many percent the merging firms' prices rise, and what an authority says."""
+        blocked = rise > BLOCKED
+        colour = HIGHLIGHT if blocked else PRODUCT
+        self.merging.set_text(f"Firms {self.buyer} and {self.values['target']} merge. Prices:")
+        self.number.set(text=f"{signed(rise, 1)} %", color=colour)
+        self.verdict.set(text="blocked" if blocked else "passes", color=colour)
+        self.rise.set(width=rise, facecolor=colour)
 
 
 def logit_step5(delta, beta_price, shares, prices, firms, merged, weights):

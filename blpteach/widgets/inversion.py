@@ -1,4 +1,5 @@
 """Widget of lesson 02: five inversions of one market race each other."""
+import ipywidgets as ipw
 import numpy as np
 
 from ..tables.integration import halton
@@ -8,6 +9,7 @@ from .live import live, menu, slider, steps
 OUTSIDE_SHARES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05,
                   0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 TOLERANCES = (1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+TICK = 120                              # milliseconds, between two computations of the race
 
 
 def made_up_market(J=20, I=64, seed=2):
@@ -34,6 +36,8 @@ def made_up_market(J=20, I=64, seed=2):
 def race(**market):
     """Move the outside share, sigma and the tolerance; let `exp` leave the range of numbers.
 
+    The play button shows the race computation by computation; stopping it shows the end.
+
     Parameters
     ----------
     **market
@@ -44,7 +48,9 @@ def race(**market):
     -------
     ipywidgets.VBox
     """
-    controls = {"outside_share": steps("outside share", OUTSIDE_SHARES, 0.5),
+    controls = {"step": ipw.Play(min=0, max=Race.until, value=0, interval=TICK,
+                                 show_repeat=False),
+                "outside_share": steps("outside share", OUTSIDE_SHARES, 0.5),
                 "sigma": slider("sigma (utils)", 2, 0, 5, 0.1, ".1f"),
                 "tolerance": steps("tolerance (change in delta)", TOLERANCES, 1e-13),
                 "tastes": menu("tastes", list(TASTES), "as drawn")}
