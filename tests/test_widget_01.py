@@ -104,7 +104,8 @@ def test_each_slider_redraws(box, name, value):
 def test_presets_set_all_sliders_of_tastes_and_reset_all(box):
     buttons = {button.description: button for button in box.children[1].children}
     start = {name: control.value for name, control in box.controls.items()}
-    expected = {"logit": (0, 0, 0), "constant only": (3, 0, 0), "group dummy": (0, 0, 3), "reset": (0, 3, 0)}
+    expected = {"logit": (0, 0, 0), "constant only": (3, 0, 0), "group dummy": (0, 0, 3), "sugar (reset)": (0, 3, 0)}
+    assert list(buttons) == list(expected)
     images = set()
     for text, values in expected.items():
         buttons[text].click()
@@ -112,8 +113,16 @@ def test_presets_set_all_sliders_of_tastes_and_reset_all(box):
         images.add(box.image.value)
     assert len(images) == 4
     box.controls["cut"].value = 10
-    buttons["reset"].click()
+    buttons["sugar (reset)"].click()
     assert {name: control.value for name, control in box.controls.items()} == start
+
+
+def test_the_legend_names_the_colour_of_each_group(picture):
+    key = picture.left.get_legend()
+    colours = {text.get_text(): handle.get_facecolor() for text, handle in zip(key.get_texts(), key.legend_handles) if hasattr(handle, "get_facecolor")}
+    for bar, member in zip(picture.bars, GROUP[1:]):
+        assert bar.get_facecolor() == colours["sugary" if member else "bran"]
+    assert key.get_texts()[2].get_text().startswith("the logit")
 
 
 def test_extreme_sliders_give_finite_bars(box):

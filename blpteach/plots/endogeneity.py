@@ -299,7 +299,8 @@ class Sampling(Picture):
         side.axis("off")
         columns = {"least_squares": ("least\nsquares", 0.66),
                    "instruments": ("instru-\nments", 1.0)}
-        rows = {"spread": ("middle half\nspans", 0.28), "coverage": ("95 % interval\ncovers in", 0.08)}
+        rows = {"spread": ("middle half\nspans", 0.28),
+                "coverage": ("95 % interval\ncovers in", 0.08)}
         text, self.texts = {"transform": side.transAxes, "va": "center"}, {}
         for label, y in rows.values():
             side.text(0, y, label, **text)

@@ -250,7 +250,7 @@ class MarketSize(Picture):
         return dict(zip(RESULTS, values))
 
     def draw(self, figure):
-        """The market as a bar above; below the merger's verdict, and results against the table's."""
+        """The market above; below the merger's verdict, and results against the table's."""
         grid = figure.add_gridspec(3, 2, height_ratios=(1, 3, 3), width_ratios=(1, 2.1))
         self.top, headline, self.gauge, self.right = (figure.add_subplot(place) for place in
                                                       (grid[0, :], grid[1, 0], grid[2, 0],

@@ -1,5 +1,6 @@
 """Pictures of lesson 01: who loses buyers, how tastes vary, integrals, buyers, and diversion."""
 import numpy as np
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy.stats import norm
 
@@ -405,7 +406,7 @@ class Diversion(Picture):
         self.bars = self.left.bar(labels, np.zeros(len(labels)), color=colours, width=0.62)
         self.logit = np.append(self.shares[1:], 1 - self.shares.sum()) / (1 - self.shares[0])
         self.marks, = self.left.plot(range(len(labels)), self.logit, "_", color=TRUTH, ms=44,
-                                     mew=2.5, label="logit: proportional to share")
+                                     mew=2.5, label="the logit's answer")
         self.texts = [self.left.text(k, 0, "", ha="center", va="bottom")
                       for k in range(len(labels))]
         self.left.set(ylim=(0, 0.8), yticks=np.arange(0, 0.9, 0.2),
@@ -413,7 +414,9 @@ class Diversion(Picture):
         self.left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         self.left.grid(axis="x", visible=False)
         self.title = self.left.set_title(" ")
-        self.key = self.left.legend(loc="upper left", markerscale=0.45)
+        groups = [Patch(color=PRODUCT, label="sugary"), Patch(color=SECOND, label="bran")]
+        self.key = self.left.legend(handles=[*groups, self.marks], loc="upper left", ncols=3,
+                                    markerscale=0.45, columnspacing=1.2, handlelength=1.4)
 
     def draw_number(self, axes):
         """The number that matters, and what it is."""

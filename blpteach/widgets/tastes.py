@@ -28,7 +28,8 @@ def diversion(**market):
                 "sigma_sugar": slider("sigma on sugar (per 10 g)", 3, 0, 5, 0.1),
                 "sigma_group": slider("sigma on the dummy 'sugary'", 0, 0, 5, 0.1),
                 "cut": slider("price cut (percent)", 50, 5, 75, 5, ".0f")}
-    presets = {"logit": taste(), "constant only": taste(constant=3), "group dummy": taste(group=3)}
+    presets = {"logit": taste(), "constant only": taste(constant=3), "group dummy": taste(group=3),
+               "sugar (reset)": {**taste(sugar=3), "cut": 50}}
     return live(Diversion(**{**MARKET, **market}), controls, presets)
 
 
