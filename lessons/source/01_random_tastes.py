@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01. Who leaves when a rival gets cheaper? Random tastes and market shares
 #
-# *75 minutes, and another 55 for the exercises. You need: econometrics through IV and GMM; numpy. Lesson 00 helps: this lesson starts from its last result.
+# *90 minutes, and another 55 for the exercises. You need: econometrics through IV and GMM; numpy. Lesson 00 helps: this lesson starts from its last result.
 # The module of this lesson is `blpteach/utility.py`, Step 1.*
 
 # %% [markdown]
@@ -969,7 +969,7 @@ diversion()
 # - **constant only**: ×1.00, five equal multiples, and dots on the ray. Types differ in how much cereal they buy, not in which. (The multiples are less than the 1.98 above, which was for a tiny change.)
 # - **group dummy**: one multiple for the sugary rivals. Bran cereals and the outside good share another, because no taste separates a bran cereal
 #   from buying nothing.
-# - **reset**, sugar: dots on a curve. Every rival has a multiple of its own, larger the closer its sugar is to that of Stars.
+# - **sugar (reset)**: dots on a curve. Every rival has a multiple of its own, larger the closer its sugar is to that of Stars.
 # - Put the constant on top of the dummy. The outside good falls behind, and the bran cereals recover.
 # - Shrink the price cut with tastes held. The large number grows. A small cut wins consumers who resemble the present buyers most.
 

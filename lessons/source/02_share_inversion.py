@@ -3,7 +3,7 @@
 #
 # **From shares back to mean utilities**
 #
-# *75 minutes, and about as many for the exercises. You need: econometrics through IV and GMM; numpy; eigenvalues. Lesson 01 helps: this lesson uses
+# *90 minutes, and about as many for the exercises. You need: econometrics through IV and GMM; numpy; eigenvalues. Lesson 01 helps: this lesson uses
 # its market shares, its buyers and its derivatives. The module of this lesson is `blpteach/inversion.py`, Step 2.*
 
 # %% [markdown]
@@ -978,7 +978,8 @@ pd.Series(distances, name="largest distance to log S - log S0").rename_axis("mu 
 # predicts.
 #
 # On the right is the score: the rate, the number predicted, $\log(\text{tolerance}) / \log(\text{rate})$ (black), the number counted (bar), and the error
-# that is left in $\delta$ at the stop. An empty bar was not waited for; the rate tells about how long it would be.
+# that is left in $\delta$ at the stop. An empty bar was not waited for; the rate tells about how long it would be. The large number sets the
+# contraction's count against that of the corrected map. Press play to watch the race step by step; stop shows its end.
 #
 # `sigma` is the standard deviation of two tastes, for the constant and for one characteristic. `tastes` lets $e^{\mu}$ leave the range of numbers: one type
 # 800 utils higher, or all types 800 lower.
