@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.optimize import fsolve
 
-from blpteach.plots.merger import ByProduct, CostCloud, DiversionMap, Merger, Paths, signed
+from blpteach.plots.merger import BySugar, CostCloud, DiversionMap, Merger, Paths, signed
 from blpteach.widgets.merger import cereal_models, merger
 
 
@@ -149,9 +149,11 @@ def test_presets_and_reset_set_all_values(box):
 
 
 def test_static_pictures_place_their_numbers():
-    dots = ByProduct(["a", "b"], {"logit": [1.0, 1.0], "model": [0.5, 2.0]}, "title", "ylabel")
-    dots.update(model=[3.0, 4.0])
-    assert list(dots.markers["model"].get_ydata()) == [3.0, 4.0]
+    dots = BySugar([3, 3, 8], [0, 1, 0], ["a", "b", "c"], {"logit": [1.0, 1.0, 1.0], "model": [0.5, 2.0, 3.0]}, "title", "ylabel", notes=["c"])
+    dots.update(model=[3.0, 4.0, 5.0])
+    crisp, mushy = dots.points["model"]
+    assert crisp.get_xydata() == pytest.approx(np.array([[2.9, 3.0], [8.0, 5.0]])) and mushy.get_xydata() == pytest.approx(np.array([[3.1, 4.0]]))
+    assert np.allclose(dots.joined.get_segments()[2], [[8, 1], [8, 5]]) and dots.texts[0].xy == (8, 5)
     cloud = CostCloud(np.array([0.1, 0.2]), np.array([-0.01, 0.1]))
     assert cloud.negative.get_xydata() == pytest.approx(np.array([[10.0, -1.0]]))
     paths = Paths([0.1, 0.3, 0.1], [0.1, 0.2, 0.2], "one")

@@ -15,42 +15,71 @@ SHADES = LinearSegmentedColormap.from_list("diversion", ["white", RIVAL, PRODUCT
 LIMITS = np.array([1, 2, 5, 10, 20, 30, 50, 75])        # percent, for axes that must hold a bar
 
 
-class ByProduct(Picture):
-    """One number for each product, by several computations.
+class BySugar(Picture):
+    """One number for each rival against its sugar, by several computations, joined by a line.
+
+    Open points are mushy cereals. Products with the same sugar stand side by side.
 
     Parameters
     ----------
-    names : list of str (J,)
+    sugar, mushy : arrays (R,)
+    names : list of str (R,)
     series : dict
-        From the name of a computation to its values (J,), at most three of them.
+        From the name of a computation to its values (R,), two or three of them: before and after.
     title, ylabel : str
+    notes : list of str
+        Names to write beside their points.
     """
-    size = (11, 4.2)
-    LOOKS = ((SECOND, "s", 5), (PRODUCT, "o", 8), (FOURTH, "D", 7))
+    size = (11, 4.6)
+    LOOKS = ((OUTSIDE, "s", 5), (PRODUCT, "o", 8), (FOURTH, "D", 7))
+    apart = 0.2                                                 # grams, between equal products
 
-    def __init__(self, names, series, title, ylabel, **values):
-        self.names, self.series, self.title, self.ylabel = list(names), dict(series), title, ylabel
+    def __init__(self, sugar, mushy, names, series, title, ylabel, notes=(), **values):
+        self.sugar, self.mushy = np.asarray(sugar, float), np.asarray(mushy, bool)
+        self.names, self.series, self.notes = list(names), dict(series), list(notes)
+        self.title, self.ylabel = title, ylabel
         super().__init__(**values)
 
+    def places(self):
+        """Where the products stand on the axis (R,): their sugar, moved apart where it is equal."""
+        places = self.sugar.copy()
+        for grams in np.unique(self.sugar):
+            same = np.flatnonzero(self.sugar == grams)
+            places[same] += self.apart * (np.arange(len(same)) - (len(same) - 1) / 2)
+        return places
+
     def draw(self, figure):
-        """A column of markers for each product."""
-        self.axes = figure.subplots()
-        self.axes.axhline(0, color=TRUTH, lw=0.8)
-        self.markers = {}
+        """For each product a line from the lowest to the highest value, and a point for each."""
+        self.axes = axes = figure.subplots()
+        self.x = self.places()
+        self.joined = axes.vlines(self.x, 0, 0, color=RIVAL, lw=1.4, zorder=1)
+        self.points = {}
         for name, (colour, marker, size) in zip(self.series, self.LOOKS):
-            self.markers[name], = self.axes.plot([], [], ls="", color=colour, marker=marker,
-                                                 ms=size, label=name)
-        self.axes.set_xticks(range(len(self.names)), self.names, rotation=90, fontsize=SMALL)
-        self.axes.set(xlim=(-0.7, len(self.names) - 0.3), ylabel=self.ylabel, title=self.title)
+            style = {"marker": marker, "ms": size, "ls": "", "color": colour, "label": name}
+            self.points[name] = [axes.plot([], [], mfc=face, **style)[0]
+                                 for face in (colour, "white")]
+        self.texts = [axes.annotate(name, (0, 0), xytext=(6, 0), textcoords="offset points",
+                                    fontsize=SMALL, va="center") for name in self.notes]
+        axes.set(xlabel="sugar of the rival (grams a serving); open points: mushy",
+                 ylabel=self.ylabel, xlim=(-0.8, self.x.max() + 1.6), title=self.title,
+                 xticks=range(0, int(self.sugar.max()) + 1, 2))
 
     def update(self, **series):
-        """New values (J,) of the computations named."""
+        """New values (R,) of the computations named."""
         self.series.update(series)
-        for name, values in self.series.items():
-            self.markers[name].set_data(range(len(self.names)), values)
-        self.axes.relim()
-        self.axes.autoscale_view(scalex=False)
-        self.axes.legend(loc="best", fontsize=11)
+        values = np.array(list(self.series.values()))
+        self.joined.set_segments([[(x, low), (x, high)] for x, low, high
+                                  in zip(self.x, values.min(0), values.max(0))])
+        for name, numbers in self.series.items():
+            for points, rows in zip(self.points[name], (~self.mushy, self.mushy)):
+                points.set_data(self.x[rows], np.asarray(numbers)[rows])
+        for text, name in zip(self.texts, self.notes):
+            place = self.names.index(name)
+            text.xy = self.x[place], values[-1, place]
+        room = 0.12 * np.ptp(values)
+        self.axes.set_ylim(values.min() - room, values.max() + 1.5 * room)
+        self.axes.legend(handles=[full for full, _ in self.points.values()], loc="best",
+                         fontsize=11)
 
 
 class CostCloud(Picture):

@@ -124,7 +124,7 @@ class Landscape:
     best : array (2,)
         The minimum.
     """
-    curvatures = np.array([-44, -36, -28, -20, -12, -6, -1, 4.0])
+    curvatures = np.array([-44, -35, -26, -17, -8, -1, 4.0])
     offsets = np.linspace(0, 18, 3)
 
     def __init__(self, problem, estimates, twice_mean):

@@ -89,17 +89,12 @@ def two_step_by_city():
 # 4.5: bounds -------------------------------------------------------------------------------------
 
 @cache
-def bounded(sign=1):
-    """Where a search over sigma >= 0 from Nevo's start ends: theta2 (P,) and the objective.
-
-    Over sigma <= 0, from the start with other signs, if `sign` is -1.
-    """
-    q, start = objective(), minimum().starts[0].theta2.copy()
-    of_sigma = minimum().free.columns < model()[0].L
-    start[of_sigma] *= sign
-    low, high = np.where(of_sigma, 0, -np.inf), np.full(len(start), np.inf)
-    found = least_squares(q.residuals, start, q.jacobian, x_scale="jac", ftol=1e-12, xtol=1e-12,
-                          bounds=(low, high) if sign > 0 else (-high, -low))
+def bounded():
+    """Where a search over sigma >= 0 from Nevo's start ends: theta2 (P,) and the objective."""
+    q, start = objective(), minimum().starts[0].theta2
+    lower = np.where(minimum().free.columns < model()[0].L, 0, -np.inf)
+    found = least_squares(q.residuals, start, q.jacobian, bounds=(lower, np.inf),
+                          x_scale="jac", ftol=1e-12, xtol=1e-12)
     return found.x, 2 * found.cost
 
 
@@ -424,8 +419,6 @@ EXERCISES = {
                   Mistake("The price coefficient is right. The objective is that of the minimum "
                           "without bounds, which no bounded search can reach.",
                           lambda: [minimum().objective, price_coefficient(bounded()[0])]),
-                  Mistake("You searched over sigma <= 0. The four are the lower bounds.",
-                          lambda: [bounded(-1)[1], price_coefficient(bounded(-1)[0])]),
                   Mistake("The objective is right, the price coefficient that of the starting "
                           "values. Take `beta_map` times the delta of `bounded.x`.",
                           lambda: [bounded()[1], price_coefficient(minimum().starts[0].theta2)]),
