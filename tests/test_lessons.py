@@ -19,7 +19,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|tmp|Users|usr|opt|var|mnt
 HEADINGS = ("the question", "what you will be able to do", "build it", "check it", "play", "exercises",
             "further", "in practice", "further reading")
 LONGEST_CORE, MOST_PREDICTIONS = 60, 8
-LONGER = ("01", "02", "05")  # have no Further yet, and a core of more than an hour
+LONGER = ("01", "02")  # have no Further yet, and a core of more than an hour
 
 
 def load_build():
