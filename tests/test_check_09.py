@@ -162,6 +162,9 @@ def test_right_costs_with_stakes():
     (costs_by(lambda firm, stakes: weights_by_loops(firm, 0 * stakes + 1)), "joint monopoly"),
     (costs_by(weights_by_loops, transpose=False), "Jacobian must be transposed"),
     (lambda P, weights, alpha, prices, *more: prices - right_stakes(P, weights, alpha, prices, *more), "These are margins"),
+    (costs_by(lambda firm, stakes: weights_by_loops(firm, stakes, own=False) + (firm[:, None] == firm)), "are added to the ones"),
+    (costs_by(lambda firm, stakes: weights_by_loops(firm, stakes) - (firm[:, None] == firm) + np.eye(len(firm))), "weight of zero here"),
+    (lambda P, weights, alpha, prices, *more: 2 * prices - right_stakes(P, weights, alpha, prices, *more), "added to prices"),
     (lambda *given: -right_stakes(*given), "sign is wrong")])
 def test_wrong_costs_with_stakes(function, text):
     says("9.4", function, text)
@@ -191,7 +194,9 @@ def test_right_slopes_of_log_costs():
     (by_difference(delta=0.0), "Delta is held"), (by_difference(taste=0.0), "Only delta moves"), (by_difference(price=1.0), "`dalpha` is zero"), (by_difference(lambda c, eta, prices: c), "not of log cost"),
     (by_difference(lambda c, eta, prices: eta), "derivative of the margin"), (by_difference(lambda c, eta, prices: c / prices), "divided by the price"),
     (by_difference(lambda c, eta, prices: -np.log(eta)), "divided by the margin"), (by_difference(transpose=False), "nowhere transposed"),
-    (by_difference(lambda c, eta, prices: -np.log(c)), "sign is wrong")])
+    (by_difference(lambda c, eta, prices: -np.log(c)), "wrong sign"), (by_difference(lambda c, eta, prices: np.log(eta)), "derivative of log *margins*"),
+    (by_difference(lambda c, eta, prices: c**2 / 2), "You multiplied"), (by_difference(taste=-1.0), "taste enters with a minus"),
+    (by_difference(delta=-1.0), "Delta enters with a minus"), (by_difference(lambda c, eta, prices: -np.log(2 * prices - c)), "price plus margin")])
 def test_wrong_slopes_of_log_costs(function, text):
     says("9.5", function, text)
 
@@ -235,3 +240,44 @@ def test_what_two_firms_gain(market):
     asleep = np.where(two, new, price)
     says("9.6", earned(asleep, shares_at(market, asleep)[0]) - before, "still ask their old prices")
     says("9.6", (after - before) / 1000, "thousands of dollars")
+    sold, earned_by = shares_at(market, new)[0], {}
+    for name, which in (("18 alone", firm == 18), ("19 alone", firm == 19), ("the rivals gain", ~two)):
+        earned_by[name] = earned(new, sold, which) - earned(price, s, which)
+        says("9.6", earned_by[name], name)
+    says("9.6", 1000 * (new * sold - price * s)[two].sum(), "change of revenue")
+    says("9.6", 100 * (after - before) / before, "in percent of the profit")
+    says("9.6", (after - before) / two.sum(), "per car model")
+    says("9.6", before, "the profit before")
+    says("9.6", before - after, "less after")
+    says("9.6", 100 * (new / price - 1)[two].mean(), "their prices rise")
+
+
+# What forty invented wrong answers showed to be missing -------------------------------------------------------------------
+
+def test_other_costs_of_an_accord(cars, products):
+    row, price, cost = accord_row(products).to_numpy(), products["prices"].to_numpy(), cars.costs()
+    own = products["clustering_ids"].str.startswith("HDACCO").to_numpy()
+    for answer, text in (((price - cost)[row], "in thousands of dollars. Asked is the cost"), ((1 - cost / price)[row], "margin over the price"),
+                         (1000 * (2 * price - cost)[row], "added the margin"), (1000 * cost[own].mean(), "over the Accord's years")):
+        says("9.1", np.ravel(answer)[0], text)
+
+
+def test_other_percents_of_air(cars, products):
+    t = products
+    X3 = np.column_stack([np.ones(len(t)), np.log(t["hpwt"]), t["air"], np.log(t["mpg"]), np.log(t["space"]), t["trend"]])
+    values = np.column_stack([cars.costs(), t["prices"]])
+    logs, levels = (np.linalg.lstsq(X3, y, rcond=None)[0] for y in (np.log(values), values))
+    percent = 100 * (np.exp(logs) - 1)
+    for answer, text in ((percent[2] + 100, "the 100 that were there"), (1000 * levels[2], "These are dollars"), (percent[1], "column of log `hpwt`"),
+                         ([52.65, percent[2, 1]], "two-step GMM"), (percent[2, [1, 1]], "Both numbers are of the price")):
+        says("9.2", answer, text)
+    cost, fitted, air = values[:, 0], np.exp(X3 @ logs[:, 0]), X3[:, 2] == 1
+    without = fitted * (1 - np.exp(-logs[2, 0]))
+    for second, text in ((1000 * (cost[air].mean() - cost[~air].mean()), "difference of two mean costs"), (percent[2, 0], "is a percentage"),
+                         (1000 * without[air].sum(), "sum over cars"), (1000 * ((X3 @ logs[:, 0]) * (1 - np.exp(-logs[2, 0])))[air].mean(), "made of log costs")):
+        says("9.3", [1000 * levels[2, 0], second], text)
+    says("9.3", [1000 * without[air].mean(), 1000 * levels[2, 0]], "Linear first")
+
+
+def test_hints_come_in_three_steps():
+    assert all(len(exercise.hints) == 3 for exercise in checks.exercises(9).values())

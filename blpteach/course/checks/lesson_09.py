@@ -16,6 +16,7 @@ from .exercise import Exercise, Mistake
 # The automobiles at the estimates ----------------------------------------------------------------
 
 YEAR = 1990
+AIR_BY_GMM = 0.423                      # gamma on air of the lesson's joint estimate
 START = (3.612, 4.628, 1.818, 1.050, 2.056, -43.501)
 
 
@@ -69,6 +70,12 @@ def accord(values):
     return 1000 * float(np.asarray(values)[here][0])
 
 
+def accord_of_all_years():
+    """Mean cost over the years of the Accord, dollars."""
+    labels = cars().problem.products["clustering_ids"]
+    return 1000 * costs()[labels.str.startswith("HDACCO").to_numpy()].mean()
+
+
 ACCORD = Exercise(
     what="one number, in 1983 dollars",
     right=lambda: accord(costs()),
@@ -77,6 +84,14 @@ ACCORD = Exercise(
                 "The answer is asked in dollars.",
                 lambda: accord(costs()) / 1000),
         Mistake("This is the margin, price less cost.", lambda: accord(cars().prices - costs())),
+        Mistake("This is the margin, and in thousands of dollars. Asked is the cost, in dollars.",
+                lambda: accord(cars().prices - costs()) / 1000),
+        Mistake("This is the margin over the price, a fraction. Asked is the cost, in dollars.",
+                lambda: accord((cars().prices - costs()) / cars().prices) / 1000),
+        Mistake("You added the margin to the price. Cost is the price less the margin.",
+                lambda: accord(2 * cars().prices - costs())),
+        Mistake("This is the mean over the Accord's years. Take 1990 alone.",
+                accord_of_all_years),
         Mistake("This is the price. The cost is what is left of it when the margin is taken away.",
                 lambda: accord(cars().prices)),
         Mistake("This is what a firm with the Accord alone would imply, `p (1 + 1/e)`. "
@@ -90,7 +105,9 @@ ACCORD = Exercise(
                 lambda: accord(costs("start"))),
         Mistake("This is the mean over all cars of 1990. Find the row of the Accord.",
                 lambda: 1000 * costs()[cars().problem.products["market_ids"] == YEAR].mean())),
-    hints=("`estimates.costs()` has a cost for every row of the table, in the units of `prices`.",
+    hints=("(9.1) is done for every row: `estimates.costs()`, in the units of `prices`.",
+           "Compare two columns of `products`: `clustering_ids` with the car, "
+           "`market_ids` with the year.",
            "Find the row with `products[\"clustering_ids\"] == \"HDACCO90\"` in 1990, "
            "and multiply by 1000."),
     insight="No accountant was asked: the number is what makes this price the best one for Honda, "
@@ -150,10 +167,24 @@ AIR = Exercise(
         Mistake("The trend is missing from your regression. "
                 "Air conditioning spread over the years, and so did other costs.",
                 lambda: 100 * (np.exp(air_in_logs(X=characteristics()[:, :5])) - 1)),
+        Mistake("This is the ratio in percent, `100 exp(g)`. Subtract the 100 that were there.",
+                lambda: 100 * np.exp(air_in_logs())),
+        Mistake("These are dollars, from equations of costs and prices themselves. "
+                "Regress logarithms.",
+                lambda: 1000 * np.array([fit(values)[2] for values in (costs(), cars().prices)])),
+        Mistake("This is the column of log `hpwt`. `air` is the third column of `X3`.",
+                lambda: 100 * (np.exp([fit(np.log(values))[1]
+                                       for values in (costs(), cars().prices)]) - 1)),
+        Mistake("The first is the joint estimate's gamma, by two-step GMM. "
+                "Regress log costs on `X3` by least squares.",
+                lambda: 100 * (np.exp([AIR_BY_GMM, air_in_logs()[1]]) - 1)),
+        Mistake("Both numbers are of the price. The first is of the cost.",
+                lambda: 100 * (np.exp(air_in_logs()[[1, 1]]) - 1)),
         Mistake("Price first, then cost: the order is cost, price.",
                 lambda: 100 * (np.exp(air_in_logs()) - 1)[::-1])),
-    hints=("Two regressions with the same columns, `X3`: of `np.log(estimates.costs())` "
-           "and of `np.log(products[\"prices\"])`. `air` is the third column.",
+    hints=("Two regressions with the same columns, `X3`, of two logarithms.",
+           "Left stand `np.log(estimates.costs())` and `np.log(products[\"prices\"])`. "
+           "`air` is the third column.",
            "If log cost rises by g, cost is multiplied by `exp(g)`."),
     insight="The cost equation is a hedonic regression of what margins leave of the price, "
             "so both say nearly the same; "
@@ -168,6 +199,12 @@ def air_dollars(adds=lambda c, g: c * (1 - np.exp(-g)), of=lambda air: air == 1,
     linear, gamma, X = fit(costs()), fit(np.log(costs())), characteristics()
     c = np.exp(X @ gamma) if c is None else c
     return 1000 * np.array([linear[2], adds(c, gamma[2])[of(X[:, 2])].mean()])
+
+
+def difference_of_means():
+    """Mean cost of cars with air less that of others, dollars."""
+    has_air = characteristics()[:, 2] == 1
+    return 1000 * (costs()[has_air].mean() - costs()[~has_air].mean())
 
 
 DOLLARS = Exercise(
@@ -191,10 +228,23 @@ DOLLARS = Exercise(
         Mistake("The second uses implied costs. "
                 "Asked are fitted ones, `exp(X3 @ gamma)`, without omega.",
                 lambda: air_dollars(c=costs())),
+        Mistake("The second is the difference of two mean costs, with air and without. "
+                "The cars with it differ in all other columns too.",
+                lambda: np.array([air_dollars()[0], difference_of_means()])),
+        Mistake("The second is made of log costs. The fitted cost is `exp(X3 @ gamma)`.",
+                lambda: air_dollars(c=characteristics() @ fit(np.log(costs())))),
+        Mistake("The second is a percentage. Asked are dollars: "
+                "that fraction of each fitted cost, on average.",
+                lambda: np.array([air_dollars()[0], (100 * (np.exp(air_in_logs()) - 1))[0]])),
+        Mistake("The second is a sum over cars. Take the mean.",
+                lambda: air_dollars() * [1, (characteristics()[:, 2] == 1).sum()]),
+        Mistake("Linear first, then log.", lambda: air_dollars()[::-1]),
         Mistake("The linear equation is a regression of prices. Regress costs.",
                 lambda: np.array([1000 * fit(cars().prices)[2], air_dollars()[1]]))),
     hints=("Two regressions on `X3`. The first number is a coefficient; "
            "the second needs fitted costs, `np.exp(X3 @ gamma)`.",
+           "Without air conditioning the fitted cost would be `exp(-gamma_air)` times what it is. "
+           "What does that take away?",
            "Choose rows with `X3[:, 2] == 1`. Costs are in thousands of dollars."),
     insight="A log equation says percent, so its dollars depend on the car; "
             "a linear one gives every car the same dollars.")
@@ -245,6 +295,18 @@ def ones_on_diagonal(firm_ids, stakes):
     return np.where(same_product, 1, of_setter(firm_ids, stakes))
 
 
+def alone_with_rivals(firm_ids, stakes):
+    """Ones on the diagonal, stakes in rivals, nothing for a firm's other products."""
+    same_firm = firm_ids[:, None] == firm_ids
+    return np.where(same_firm, 0, of_setter(firm_ids, stakes)) + np.eye(len(firm_ids))
+
+
+def plain_shares(P, weights, alpha, prices, firm_ids, stakes):
+    """Shares as means over types."""
+    H = np.where(firm_ids[:, None] == firm_ids, 1, of_setter(firm_ids, stakes))
+    return prices - margins(P.mean(1), share_jacobian(P, weights, alpha), H)
+
+
 def untransposed(P, weights, alpha, prices, firm_ids, stakes):
     """With D in place of its transpose."""
     H = np.where(firm_ids[:, None] == firm_ids, 1, of_setter(firm_ids, stakes))
@@ -267,6 +329,17 @@ STAKES = Exercise(
         Mistake("The diagonal of `stakes` stands for a firm's weight on its own cars. "
                 "That is one: put ones where both cars belong to one firm.",
                 by_weights(of_setter)),
+        Mistake("The stakes of the diagonal are added to the ones of a firm's own cars. "
+                "Own cars have a weight of one, whatever stands there.",
+                by_weights(lambda firm_ids, stakes: of_setter(firm_ids, stakes)
+                           + (firm_ids[:, None] == firm_ids))),
+        Mistake("A firm's other cars have a weight of zero here. They belong to it: one.",
+                by_weights(alone_with_rivals)),
+        Mistake("The margins are added to prices. Costs are prices less margins.",
+                lambda P, weights, alpha, prices, firm_ids, stakes:
+                    2 * prices - with_stakes(P, weights, alpha, prices, firm_ids, stakes)),
+        Mistake("Shares are plain means over types. They are `P @ weights`.",
+                plain_shares),
         Mistake("Only the diagonal of H is one. "
                 "Cars of *one* firm have a weight of one on each other too.",
                 by_weights(ones_on_diagonal)),
@@ -284,8 +357,9 @@ STAKES = Exercise(
                     prices - with_stakes(P, weights, alpha, prices, firm_ids, stakes))),
     hints=("Make H first: ones where two cars belong to one firm, "
            "and elsewhere the stake of the row's firm in the column's.",
-           "`stakes[firm_ids[:, None], firm_ids[None, :]]` spreads stakes over products; "
-           "`np.where(same, 1.0, ...)` puts the ones in."),
+           "`stakes[firm_ids[:, None], firm_ids[None, :]]` spreads stakes over products.",
+           "`np.where` puts the ones in, where two cars belong to one firm. "
+           "With H, (9.1) is `implied_costs`."),
     insight="A row of H belongs to who sets the price, so a stake of f in g makes f spare g: "
             "at given prices its margins are larger and its costs smaller.",
     inputs=small_stakes)
@@ -385,6 +459,21 @@ SLOPE = Exercise(
         Mistake("This is the derivative of the margin, with its own sign. "
                 "Costs are prices less margins, and a logarithm divides by cost.",
                 scaled(lambda d_eta, eta, prices: d_eta)),
+        Mistake("This has the wrong sign. A cost falls where its margin rises: "
+                "costs are prices *less* margins.",
+                scaled(lambda d_eta, eta, prices: d_eta / (prices - eta))),
+        Mistake("This is the derivative of log *margins*. Asked is that of log costs.",
+                scaled(lambda d_eta, eta, prices: d_eta / eta)),
+        Mistake("The derivative of a logarithm divides by the cost. You multiplied.",
+                scaled(lambda d_eta, eta, prices: -d_eta * (prices - eta))),
+        Mistake("You divided by price plus margin. The cost is price less margin.",
+                scaled(lambda d_eta, eta, prices: -d_eta / (prices + eta))),
+        Mistake("The taste enters with a minus here. `dV = d_delta + x nu`.",
+                lambda P, weights, alpha, prices, ownership, x, nu, d_delta:
+                    log_cost_slope(P, weights, alpha, prices, ownership, -x, nu, d_delta)),
+        Mistake("Delta enters with a minus here. `d_delta` is how delta moves: add it.",
+                lambda P, weights, alpha, prices, ownership, x, nu, d_delta:
+                    log_cost_slope(P, weights, alpha, prices, ownership, x, nu, -d_delta)),
         Mistake("You divided by the price. The logarithm is that of cost.",
                 scaled(lambda d_eta, eta, prices: -d_eta / prices)),
         Mistake("You divided by the margin. The logarithm is that of cost.",
@@ -398,8 +487,9 @@ SLOPE = Exercise(
                 rough_probabilities)),
     hints=("Three parts: margins, their derivative (9.3), and the chain rule for log c. "
            "Which total derivative dV belongs to sigma_k? What is that of alpha?",
-           "`dV = d_delta[:, None] + x[:, None] * nu`, and `margin_jacobian` takes a list "
-           "of pairs, here of one; it returns d eta as a column."),
+           "Utility moves by the taste and by delta, which adjusts; alpha does not move at all.",
+           "`margin_jacobian` takes a list of pairs (dV, dalpha), (J, I) each, here of one pair; "
+           "it returns d eta as a column."),
     insight="This column, once for each parameter, "
             "is all that the supply side adds to the derivatives of lesson 04.",
     inputs=small_slope)
@@ -430,6 +520,19 @@ def gain(holdings=BOTH, whose=(18, 19)):
     return profit(prices_with(holdings), whose=whose) - profit(year().prices, whose=whose)
 
 
+def revenue():
+    """Change of the two firms' revenue, dollars per household."""
+    m, theirs, new = year(), np.isin(year().firm_ids, (18, 19)), prices_with(BOTH)
+    sold = market_shares(m.delta, m.mu + m.alpha * (new - m.prices)[:, None], m.weights)
+    return 1000 * (new * sold - m.prices * m.shares)[theirs].sum()
+
+
+def price_rise():
+    """Mean rise of the two firms' prices, percent."""
+    rise = prices_with(BOTH) / year().prices - 1
+    return 100 * rise[np.isin(year().firm_ids, (18, 19))].mean()
+
+
 def short_cut():
     """Costs plus the markups that the new owner would want at the old prices."""
     m = year()
@@ -456,6 +559,20 @@ GAIN = Exercise(
         Mistake("These are the profits of all firms. Asked are those of 18 and 19.", lambda: gain(whose=np.unique(year().firm_ids))),
         Mistake("Firm 18 counts the profit of 19, but not the other way round. A weight is needed in both directions.", lambda: gain({(18, 19): 1})),
         Mistake("Firm 19 counts the profit of 18, but not the other way round. A weight is needed in both directions.", lambda: gain({(19, 18): 1})),
+        Mistake("This is the gain of 18 alone. Add that of 19.", lambda: gain(whose=(18,))),
+        Mistake("This is the gain of 19 alone. Add that of 18.", lambda: gain(whose=(19,))),
+        Mistake("This is what the rivals gain. Asked are 18 and 19.",
+                lambda: gain(whose=np.setdiff1d(year().firm_ids, (18, 19)))),
+        Mistake("This is a change of revenue. Profits are after costs.", revenue),
+        Mistake("This is the gain in percent of the profit before. Asked are dollars.",
+                lambda: 100 * gain() / profit(year().prices)),
+        Mistake("This is the gain per car model. Add up over the models.",
+                lambda: gain() / np.isin(year().firm_ids, (18, 19)).sum()),
+        Mistake("This is the profit before. Asked is by how much it changes.",
+                lambda: profit(year().prices)),
+        Mistake("This is before less after. A gain is after less before.", lambda: -gain()),
+        Mistake("This is by how many percent their prices rise. Asked is the change of profits.",
+                price_rise),
         Mistake("All firms price as one here. Only 18 and 19 do.", lambda: gain(1.0)),
         Mistake("The rivals still ask their old prices. Their conditions are solved again too.",
                 rivals_asleep),
@@ -463,9 +580,10 @@ GAIN = Exercise(
                 lambda: profit(prices_with(BOTH)))),
     hints=("Three steps: new ownership, new prices with the old costs, "
            "and new shares at the new prices.",
-           "Profits before are `(price - costs) * one.shares`, "
-           "those after `(new.prices - costs) * bought`; "
-           "add up over `np.isin(firm, [18, 19])` and multiply by 1000."),
+           "New shares need the new mu, since price stands in X2: add alpha times the change "
+           "of price to `one.mu`, then `blpteach.market_shares`.",
+           "Profits are margins times shares, before and after; add up over "
+           "`np.isin(firm, [18, 19])`. Prices are in thousands of dollars."),
     insight="Recomputed markups on old sales would promise the firms more than they get: "
             "some of the buyers leave.")
 
