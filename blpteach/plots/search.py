@@ -124,8 +124,7 @@ class Landscape:
     best : array (2,)
         The minimum.
     """
-    curvatures = np.array([-44, -35, -26, -17, -8, -1, 4.0])
-    offsets = np.linspace(0, 18, 3)
+    curvatures, offsets = np.linspace(-44, 4, 9), np.linspace(0, 18, 4)
 
     def __init__(self, problem, estimates, twice_mean):
         self.problem, self.estimates, self.twice_mean = problem, estimates, twice_mean

@@ -813,10 +813,13 @@ blpteach.check("5.6", leavers)
 #
 # Four of 2,256 costs are negative. Two forces lead there.
 
+# %% tags=["parameters"]
+where, whose = "C08Q2", 1                                       # a market, and an owner in it
+
 # %%
 below = problem.products[["market_ids", "product_ids", "prices"]].assign(
     own_elasticity=all_own, lerner=all_lerner, cost=all_costs)[all_costs < 0]
-there = (problem.products["market_ids"] == "C08Q2") & (problem.products["firm_ids"] == 1)
+there = (problem.products["market_ids"] == where) & (problem.products["firm_ids"] == whose)
 earned = (problem.prices - all_costs)[there]                    # margins of firm 1; F1B04 is first
 assert (earned[1:] > problem.prices[there][0]).sum() == 6 and len(below) == 4
 below.round(4)
