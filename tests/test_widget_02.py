@@ -5,7 +5,7 @@ import pytest
 
 from blpteach import invert_shares, market_shares, taste_deviations
 from blpteach.examples import cereal
-from blpteach.plots.inversion import BESIDE, RUNNERS, TASTES, Convergence, HowMany, Race, Tangents, Valley
+from blpteach.plots.inversion import BESIDE, RUNNERS, TASTES, Convergence, HowMany, Race, Rough, Tangents, Valley
 from blpteach.widgets.inversion import made_up_market, race
 
 
@@ -214,3 +214,12 @@ def test_presets_set_all_values(box):
         before = box.image.value
         buttons[text].click()
         assert tuple(box.picture.values.values()) == values and box.image.value != before
+
+
+def test_a_rough_objective_has_a_line_for_each_tolerance():
+    grid = np.linspace(0, 1, 5)
+    picture = Rough(grid, {0.1: grid, 1e-13: grid**2}, "sigma")
+    assert {limit: line.get_ydata().tolist() for limit, line in picture.lines.items()} == {1e-13: (grid**2).tolist(), 0.1: grid.tolist()}
+    assert [text.get_text() for text in picture.axes.get_legend().get_texts()] == ["tolerance 1e-13", "tolerance 0.1"]
+    picture.update(lines={0.1: 7 + grid})
+    assert picture.lines[0.1].get_ydata().max() == 8 and picture.axes.get_ylim()[1] > 8

@@ -287,6 +287,47 @@ class Tangents(Picture):
             point.set_data([value], [delta[j]])
 
 
+class Rough(Picture):
+    """An objective along one parameter, computed with inversions of several tolerances.
+
+    Parameters
+    ----------
+    grid : array (V,)
+        Values of the parameter.
+    lines : dict
+        From a tolerance to the objective (V,); the last is the exact one.
+    name : str
+        Of the parameter, for the axis.
+    """
+    size = (9.5, 4.2)
+
+    def __init__(self, grid, lines, name, **values):
+        self.grid, self.lines_of, self.name = np.asarray(grid, float), lines, name
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """A line for each tolerance, the tightest thick and grey below the others."""
+        self.axes = axes = figure.subplots()
+        self.lines = {}
+        *loose, tight = self.lines_of
+        look = {"color": OUTSIDE, "lw": 6, "solid_capstyle": "round"}
+        self.lines[tight] = axes.plot([], [], label=f"tolerance {tight:g}", **look)[0]
+        for limit, colour, marker in zip(loose, (HIGHLIGHT, PRODUCT, SECOND, FOURTH), "os^D"):
+            self.lines[limit], = axes.plot([], [], marker + "-", color=colour, ms=4, lw=1.4,
+                                           label=f"tolerance {limit:g}")
+        axes.set(xlabel=self.name, ylabel="objective",
+                 title="What does a loose inner tolerance do? It makes cliffs")
+        axes.legend(loc="upper right")
+
+    def update(self, lines=None):
+        """Other values for the same tolerances."""
+        self.lines_of = {**self.lines_of, **(lines or {})}
+        for limit, line in self.lines.items():
+            line.set_data(self.grid, self.lines_of[limit])
+        self.axes.relim()
+        self.axes.autoscale_view()
+
+
 # The race: name, what is said of a method without a rate, evaluations of the shares
 # in an iteration, cap on iterations.
 RUNNERS = (("log form", "", 1, 600), ("exp form", "", 1, 600), ("corrected", "", 1, 300),

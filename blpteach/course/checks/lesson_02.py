@@ -41,6 +41,13 @@ def types_with_tastes(rng):
     return {**types(rng), "v": rng.normal(size=4)}
 
 
+# Exercise 2.1: iterations
+
+def exact_iterations(rate, error):
+    """After how many iterations a change of 1 means this error."""
+    return np.log(error * (1 - rate) / rate) / np.log(rate)
+
+
 # Exercise 2.2: one step of the corrected map
 
 def step(delta, shares, mu, weights, S0=1, s0=lambda P, weights: 1):
@@ -111,6 +118,18 @@ def without_logs(delta, shares, mu, weights):
     return delta + shares - P @ weights - gap_of_outside
 
 
+def unweighted_shares(delta, shares, mu, weights):
+    """Inside shares of the model as plain means over types."""
+    P = choice_probabilities(delta, mu)
+    right = like_with_like(delta, shares, mu, weights)
+    return right + np.log(P @ weights) - np.log(P.mean(1))
+
+
+def normalised(delta, shares, mu, weights):
+    """The plain step with shares and weights that sum to one."""
+    return step(delta, shares / shares.sum(), mu, weights / weights.sum())
+
+
 # Exercise 2.4: the cereals in a market twice as large
 
 @cache
@@ -143,6 +162,37 @@ def mean_rate_at_the_logits_shift():
     return contraction_rate(P, weights).mean()
 
 
+def rate_at(delta):
+    """Mean rate at any delta (94, 24)."""
+    _, mu, weights = cereal_markets()
+    return contraction_rate(choice_probabilities(delta, mu), weights).mean()
+
+
+def mean_rate_at_the_logits_delta():
+    """Mean rate at the logit's delta of the halved shares."""
+    half = cereal_markets()[0] / 2
+    return rate_at(np.log(half) - np.log(1 - half.sum(1, keepdims=True)))
+
+
+def mean_rate_at_half_delta():
+    """Mean rate if delta is halved."""
+    return rate_at(invert_shares(*cereal_markets()).delta / 2)
+
+
+def mean_rate_at_half_the_outside_share():
+    """Mean rate if the outside share is halved, and the inside shares grow in proportion."""
+    shares, mu, weights = cereal_markets()
+    inside = shares.sum(1, keepdims=True)
+    return rate_at(invert_shares(shares * (1 + inside) / 2 / inside, mu, weights).delta)
+
+
+def row_sums(summary):
+    """The row sums of A at the halved shares, their mean by share or another summary, (94,)."""
+    shares, mu, weights = cereal_markets()
+    P = choice_probabilities(invert_shares(shares / 2, mu, weights).delta, mu)
+    return summary((buyers(P, weights) @ P.mT).sum(2), axis=1, weights=shares)
+
+
 # Exercise 2.5: the standard deviation of the taste for the constant
 
 def direct_effect(P, B, v):
@@ -160,10 +210,17 @@ def constant_slope(P, B, v):
     return undone(direct_effect(P, B, v), P, B)
 
 
+# Exercise 2.6: sampling error
+
+def squared(matrix):
+    """A matrix times its transpose."""
+    return matrix @ matrix.T
+
+
 EXERCISES = {
     "2.1": Exercise(
         "a number of iterations, not rounded",
-        lambda rate, error: np.log(error * (1 - rate) / rate) / np.log(rate),
+        exact_iterations,
         (Mistake("You stop when the *change* is as small as `error`. "
                  "At that moment the error is still `rate / (1 - rate)` times as large.",
                  lambda rate, error: np.log(error) / np.log(rate)),
@@ -182,11 +239,42 @@ EXERCISES = {
                  lambda rate, error: np.log(error * (1 - rate) / rate) / np.log10(rate)),
          Mistake("Divide by `log(rate)`, not by `log(1 - rate)`: "
                  "each iteration multiplies the change by `rate`.",
-                 lambda rate, error: np.log(error * (1 - rate) / rate) / np.log(1 - rate))),
-        ("Which change means this error? "
-         "Solve `error = change * rate / (1 - rate)` for the change.",
-         "After n iterations the change is `rate**n`. "
-         "Set it equal to the change that you found and take logarithms."),
+                 lambda rate, error: np.log(error * (1 - rate) / rate) / np.log(1 - rate)),
+         Mistake("You rounded. Hand in the number as the formula gives it, with its decimals.",
+                 lambda rate, error: np.ceil(exact_iterations(rate, error))),
+         Mistake("You rounded to the nearest whole number. Leave the decimals.",
+                 lambda rate, error: np.round(exact_iterations(rate, error))),
+         Mistake("You rounded down. Leave the decimals; and if you did round, it would be up.",
+                 lambda rate, error: np.floor(exact_iterations(rate, error))),
+         Mistake("This is the change that means this error. "
+                 "The question goes on: after how many iterations is a change of 1 down to it?",
+                 lambda rate, error: error * (1 - rate) / rate),
+         Mistake("Nearly: one iteration too few. The change of 1 stands at n = 0, "
+                 "so after n further iterations it is `rate**n`.",
+                 lambda rate, error: exact_iterations(rate, error) - 1),
+         Mistake("You take the error to be the change times `rate`. "
+                 "It is `rate / (1 - rate)` times the change: all later changes add up.",
+                 lambda rate, error: np.log(error / rate) / np.log(rate)),
+         Mistake("You divide by `rate`. From `change = rate**n` follows "
+                 "`log(change) = n log(rate)`: divide by its logarithm.",
+                 lambda rate, error: np.log(error * (1 - rate) / rate) / rate),
+         Mistake("You subtract `log(rate)`. From `log(change) = n log(rate)` follows a ratio "
+                 "of logarithms, not a difference.",
+                 lambda rate, error: np.log(error * (1 - rate) / rate) - np.log(rate)),
+         Mistake("The logarithm closes too early: it is to be taken of all of "
+                 "`error * (1 - rate) / rate`, not of `error` alone.",
+                 lambda rate, error: np.log(error) * (1 - rate) / rate / np.log(rate)),
+         Mistake("You divide a change by `rate`. Each iteration multiplies it, "
+                 "so `rate**n` is the change after n iterations: take logarithms.",
+                 lambda rate, error: error * (1 - rate) / rate / rate),
+         Mistake("You let the change fall by the same amount each time. It falls by the same "
+                 "*factor*: after n iterations it is `rate**n`.",
+                 lambda rate, error: (1 - error * (1 - rate) / rate) / (1 - rate))),
+        ("Two steps. First: at which change is the error in delta as small as asked for?",
+         "Solve `error = change * rate / (1 - rate)` for the change. "
+         "Second: after n iterations the change is `rate**n`.",
+         "Both sides of `rate**n = ...` have a logarithm. What is n, then? "
+         "For a rate of 0.5 and an error of 1e-10 about 33 come out."),
         "With a slow contraction you pay twice: each digit takes more iterations, "
         "and the change must become smaller before the error is small.",
         a_rate, rtol=1e-6),
@@ -199,7 +287,8 @@ EXERCISES = {
                  "but the map converges more slowly, if at all. Compare the types' parts alone.",
                  all_households),
          Mistake("You compare unlike things: `1 - shares.sum()` contains those who are no types, "
-                 "`sum_i w_i s_i0` does not. This map has another fixed point. Of the types' mass "
+                 "`sum_i w_i s_i0` does not. (Or you divided the weights by their sum, which "
+                 "comes to the same.) This map has another fixed point. Of the types' mass "
                  "the observed shares leave `weights.sum() - shares.sum()` to the outside good.",
                  mixed),
          Mistake("You compare unlike things: the model's `1 -` inside shares contains those "
@@ -221,11 +310,44 @@ EXERCISES = {
                  "to it, all deltas must rise: subtract `log S_0 - log s_0`.",
                  correction_added),
          Mistake("You add differences of shares. The map adds differences of their logarithms.",
-                 without_logs)),
-        ("Begin with the plain step, `delta + log S_j - log s_j`. Then think about what the types, "
-         "and only they, leave to the outside good: once in the data, once in the model.",
-         "In the model it is `sum_i w_i s_i0`. "
-         "In the data it is the types' mass, `weights.sum()`, less what the inside goods got."),
+                 without_logs),
+         Mistake("Half of the outside good's gap is missing: you subtract `log S_0`, "
+                 "but the model's `log s_0` is to be added.",
+                 lambda delta, shares, mu, weights:
+                     step(delta, shares, mu, weights, weights.sum() - shares.sum())),
+         Mistake("Half of the outside good's gap is missing: you add the model's `log s_0`, "
+                 "but the observed `log S_0` is to be subtracted.",
+                 lambda delta, shares, mu, weights: step(delta, shares, mu, weights, 1, of_types)),
+         Mistake("The model's outside share is a plain mean over types here. "
+                 "Types have weights: `weights @ s_i0`.",
+                 lambda delta, shares, mu, weights:
+                     step(delta, shares, mu, weights, weights.sum() - shares.sum(),
+                          lambda P, weights: (1 - P.sum(0)).mean())),
+         Mistake("The model's inside shares are plain means over types here. "
+                 "Types have weights: `P @ weights`.",
+                 unweighted_shares),
+         Mistake("You took `1 - weights.sum()` for the observed outside share: those are the "
+                 "households that are no types. What do the *types* leave to the outside good?",
+                 lambda delta, shares, mu, weights:
+                     step(delta, shares, mu, weights, 1 - weights.sum(), of_types)),
+         Mistake("You divided shares and weights by their sums, which leaves no outside good in "
+                 "the data. Work with both as they are.",
+                 normalised),
+         Mistake("This is the fixed point itself. One step of the map is asked for.",
+                 lambda delta, shares, mu, weights: invert_shares(shares, mu, weights).delta),
+         Mistake("This is the logit's delta, where iterations begin. "
+                 "Take one step from the `delta` that is given, with the model's shares there.",
+                 lambda delta, shares, mu, weights:
+                     np.log(shares) - np.log(weights.sum() - shares.sum())),
+         Mistake("This is the logit's delta, with an outside share that counts those who are no "
+                 "types. Take one step from the `delta` that is given.",
+                 lambda delta, shares, mu, weights: np.log(shares) - np.log(1 - shares.sum()))),
+        ("Begin with the plain step, `delta + log S_j - log s_j`. "
+         "Then subtract a gap of two logarithms for the outside good.",
+         "What do the types, and only they, leave to the outside good? "
+         "In the model it is `sum_i w_i s_i0`.",
+         "In the data think of the mass that all types have together. The inside goods got "
+         "their shares of it; the rest is what you look for."),
         "Those who are no types choose nothing in the data and in the model, "
         "so they carry no news about delta: compare like with like.",
         a_market, rtol=1e-8),
@@ -254,11 +376,37 @@ EXERCISES = {
                  lambda s0, never: 1 - never),
          Mistake("You computed `E[(1 - s_i0)^2]`. Divide it by the inside share: "
                  "the average is over buyers, not over all consumers.",
-                 lambda s0, never: (1 - s0)**2 / (1 - never))),
+                 lambda s0, never: (1 - s0)**2 / (1 - never)),
+         Mistake("You squared the right number. The probability of buying stands once for the "
+                 "buyers' weights, which sum to one, and once for what they would choose.",
+                 lambda s0, never: ((1 - s0) / (1 - never))**2),
+         Mistake("This is the outside share. "
+                 "The rate is about those who buy: how likely are they to buy again?",
+                 lambda s0, never: s0),
+         Mistake("This is the part of the outside share that comes from those who never buy. "
+                 "The rate is about those who buy: how likely are they to buy again?",
+                 lambda s0, never: never / s0),
+         Mistake("This is the part of the outside share that comes from those who may buy. "
+                 "The rate is about the buyers of j: how likely are they to buy again?",
+                 lambda s0, never: 1 - never / s0),
+         Mistake("You divide by those who never buy. "
+                 "The inside shares come from the others, `1 - never` of all consumers.",
+                 lambda s0, never: (1 - s0) / never),
+         Mistake("You divide by `1 + never`. The inside shares come from fewer than all consumers, "
+                 "`1 - never` of them.",
+                 lambda s0, never: (1 - s0) / (1 + never)),
+         Mistake("You multiply `s0` and `never`. Those who never buy are a part of the outside "
+                 "share already: `s0 - never` of all consumers may buy and don't.",
+                 lambda s0, never: 1 - s0 * never),
+         Mistake("You scale the outside share. Scale the inside share: all of it, `1 - s0` of all "
+                 "consumers, comes from the `1 - never` who may buy.",
+                 lambda s0, never: 1 - s0 * (1 - never))),
         ("There are two kinds of types, one with all choice probabilities zero. Who buys j? "
          "Write down row j of A, an average over these buyers.",
-         "All rows of A are equal. The only eigenvalue other than zero is the sum of a row: "
-         "the probability that a consumer who may buy does."),
+         "All rows of A are equal, so A has rank one. "
+         "What is its only eigenvalue other than zero?",
+         "It is the sum of a row: the probability that a consumer who may buy does. "
+         "All that is sold is sold to those."),
         "What counts is the outside share among those who may buy: "
         "a market made larger by people who never buy is no faster to invert.",
         abstainers, rtol=1e-6),
@@ -284,11 +432,35 @@ EXERCISES = {
          Mistake("This is the median over the markets. The mean is asked for.",
                  lambda: np.median(rates())),
          Mistake("This is the rate of the corrected map. The plain contraction is asked for.",
-                 lambda: mean_rate(corrected=True))),
-        ("Three steps: halved shares, delta; delta, choice probabilities; "
+                 lambda: mean_rate(corrected=True)),
+         Mistake("This is the largest rate of the 94 markets. The mean is asked for.",
+                 lambda: rates().max()),
+         Mistake("This is the smallest rate of the 94 markets. The mean is asked for.",
+                 lambda: rates().min()),
+         Mistake("You computed probabilities at the logit's delta of the halved shares. There the "
+                 "model's shares are not the halved ones: invert them.",
+                 mean_rate_at_the_logits_delta),
+         Mistake("You halved delta. Halve the *shares*, and invert them.",
+                 mean_rate_at_half_delta),
+         Mistake("You halved the outside share. If the market is twice as large, "
+                 "the inside shares are halved, and the outside good gets the rest.",
+                 mean_rate_at_half_the_outside_share),
+         Mistake("You halved the shares twice.", lambda: mean_rate(0.25)),
+         Mistake("This is the mean of `1 - S_0` at the observed shares. Halve the shares, invert, "
+                 "and compute the rate from the choice probabilities.",
+                 lambda: cereal_markets()[0].sum(1).mean()),
+         Mistake("This is the floor under the rate, the mean row sum of A. "
+                 "The rate is its largest eigenvalue: use `contraction_rate`.",
+                 lambda: row_sums(np.average).mean()),
+         Mistake("This is the largest row sum of A, an upper bound. "
+                 "The rate is its largest eigenvalue: use `contraction_rate`.",
+                 lambda: row_sums(lambda sums, axis, weights: sums.max(axis)).mean())),
+        ("Will the buyers of j be more likely to buy nothing if they choose anew? "
+         "Then look at the rows of A.",
+         "Three steps: halved shares, delta; delta, choice probabilities; "
          "choice probabilities, rate. `invert_shares` takes all 94 markets at once.",
-         "`blpteach.invert_shares(stack.shares / 2, mu_all, stack.weights).delta` is the first "
-         "step; the last is `blpteach.contraction_rate(P, stack.weights)`, (94,)."),
+         "`mu_all` stays, so the new delta is the only thing that differs from the rates of the "
+         "lesson. `contraction_rate` gives one number a market."),
         "Buyers are now more likely to buy nothing if they choose anew: "
         "an assumption about the size of the market changes even the speed."),
 
@@ -318,12 +490,37 @@ EXERCISES = {
                  lambda P, B, v: undone((B @ v) * (B @ (1 - P.sum(0))), P, B)),
          Mistake("The tastes `v_i` are missing: this is a common shift of all utilities, "
                  "and every delta falls by one. Average `v_i s_i0` over buyers.",
-                 lambda P, B, v: undone(B @ (1 - P.sum(0)), P, B))),
+                 lambda P, B, v: undone(B @ (1 - P.sum(0)), P, B)),
+         Mistake("Only m = j stands in your sum over m. A taste for the constant moves the utility "
+                 "of every product, so the bracket is `1 - sum_m s_im`, that is `s_i0`.",
+                 lambda P, B, v: undone((B * (1 - P)) @ v, P, B)),
+         Mistake("You average with `P`. The expectation is over the buyers of j: use `B`.",
+                 lambda P, B, v: undone(P @ (v * (1 - P.sum(0))), P, B)),
+         Mistake("You average over all types alike. "
+                 "The expectation is over the buyers of j: use the rows of `B`.",
+                 lambda P, B, v: undone(np.full(len(P), (v * (1 - P.sum(0))).mean()), P, B)),
+         Mistake("You solve with A. The Jacobian of log shares (1.7) is `I - A`.",
+                 lambda P, B, v: -np.linalg.solve(B @ P.T, direct_effect(P, B, v))),
+         Mistake("You solve with `I + A`. The Jacobian of log shares (1.7) is `I - A`: "
+                 "a rival's delta takes buyers away.",
+                 lambda P, B, v:
+                     -np.linalg.solve(np.eye(len(P)) + B @ P.T, direct_effect(P, B, v))),
+         Mistake("You multiply with the Jacobian. (2.7) has its inverse: solve.",
+                 lambda P, B, v: -log_share_jacobian(P, B) @ direct_effect(P, B, v)),
+         Mistake("You divide by the diagonal of the Jacobian, as if the deltas of rivals "
+                 "stood still. They move too: solve with the whole matrix.",
+                 lambda P, B, v: -direct_effect(P, B, v) / np.diag(log_share_jacobian(P, B))),
+         Mistake("You squared the tastes. The derivative is linear in them: average `v_i s_i0`.",
+                 lambda P, B, v: undone(direct_effect(P, B, v**2), P, B)),
+         Mistake("You summed the probabilities over types, `P.sum(1)`. "
+                 "The sum in the bracket is over products, axis 0: a number for each type.",
+                 lambda P, B, v: undone((B @ v) * (1 - P.sum(1)), P, B))),
         ("With a characteristic that is 1 for all products, what is `x_j - sum_m s_im x_m`? "
          "It is a number of the type, the same for all products.",
-         "It is `s_i0 = 1 - P.sum(0)`. "
-         "An expectation over the buyers of each product is `B @` something of shape (I,). "
-         "Then `np.linalg.solve` with the Jacobian of log shares, and a minus."),
+         "It is `s_i0`. An expectation over the buyers of each product is `B @` something "
+         "of shape (I,).",
+         "That is how the log shares would move. (2.7) says which delta undoes it: "
+         "there is a Jacobian to solve with, and a sign."),
         "Spread in the taste for the constant works through the types who may still choose "
         "nothing, those with a large s_i0.",
         types_with_tastes, rtol=1e-6),
@@ -350,11 +547,27 @@ EXERCISES = {
                  lambda P, B: np.linalg.inv(np.eye(len(P)) + B @ P.T)),
          Mistake("You inverted the diagonal alone, as if the deltas of rivals stood still. "
                  "They move, since their shares are held.",
-                 lambda P, B: np.diag(1 / np.diag(log_share_jacobian(P, B))))),
+                 lambda P, B: np.diag(1 / np.diag(log_share_jacobian(P, B)))),
+         Mistake("This is A. It says what (2.1) makes of an error; the derivative that is asked "
+                 "for is the sum of all that follows, `I + A + A^2 + ...`.",
+                 lambda P, B: B @ P.T),
+         Mistake("This is the identity, the logit's answer if the outside share were held as well. "
+                 "Here the inside shares of the rivals are held, and the outside share moves.",
+                 lambda P, B: np.eye(len(P))),
+         Mistake("You have `B @ B.T` in the Jacobian of log shares (1.7). "
+                 "Its A is `B @ P.T`: the buyers of j, and what they would choose.",
+                 lambda P, B: np.linalg.inv(np.eye(len(P)) - B @ B.T)),
+         Mistake("You have `P @ P.T` in the Jacobian of log shares (1.7). "
+                 "Its A is `B @ P.T`: the buyers of j, and what they would choose.",
+                 lambda P, B: np.linalg.inv(np.eye(len(P)) - P @ P.T)),
+         Mistake("This is a variance, the inverse times its transpose. "
+                 "The derivative alone is asked for.",
+                 lambda P, B: squared(np.linalg.inv(log_share_jacobian(P, B))))),
         ("Differentiate both sides of `log s_j(delta) = log S_j` in `log S_k`. "
          "On the right is 1 if j = k, else 0.",
-         "The chain rule on the left: `(d log s / d delta) (d delta / d log S) = I`. "
-         "The first matrix is (1.7)."),
+         "On the left stands the chain rule: a product of two matrices. "
+         "One of them is (1.7), the other is what you look for.",
+         "So their product is the identity. What is one factor in terms of the other?"),
         "An error in one share moves every delta, its own by more than itself: "
         "the more so, the slower the contraction, since (I - A)^-1 = I + A + A^2 + ...",
         types, rtol=1e-6),
