@@ -119,7 +119,7 @@ pd.DataFrame({"delta": delta_logit, "X1 @ beta": X1 @ beta, "xi": xi}, names).ro
 # Let the taste for sugar differ. Consumer $i$ has the draw $\nu_i$, standard normal, and $\sigma$ says how strongly
 # tastes vary: $\mu_{ij} = x_j \, \sigma \, \nu_i$. Three types are enough to see it: $\nu = -1, 0, 1$.
 
-# %% tags=["parameters"]
+# %%
 sigma_sugar = 2.0                                        # utils for 10 grams
 nu = np.array([-1.0, 0.0, 1.0])                          # (I,)
 mu = sigma_sugar * np.outer(sugar, nu)                   # (J, I)
@@ -151,7 +151,7 @@ def taste_deviations(X2, tastes, Gamma):
 # Two random coefficients: on the constant, with standard deviation 1 (how much a consumer likes cereals at all), and on
 # sugar, with 2. No demographics yet, so `tastes` are the nodes.
 
-# %% tags=["parameters"]
+# %%
 Gamma = np.diag([1.0, 2.0])                              # (K2, L): constant, sugar
 types = np.array([[0, -1], [0, 1], [1, 1]])              # (I, L): cereals, sugar
 X2 = np.column_stack([np.ones(6), sugar])                # (J, K2)
@@ -397,8 +397,7 @@ blpteach.predict("1.4", ..., among=["falls", "rises"])
 
 # %%
 delta = blpteach.invert_shares(shares, mu, weights).delta
-assert np.allclose(market_shares(delta, mu, weights), shares)
-assert (delta < delta_logit).all() and np.isclose(delta[0] - delta_logit[0], -0.91, atol=0.02)
+assert np.isclose((delta - delta_logit).min(), -0.91, atol=0.02) and (delta < delta_logit).all()
 display(pd.DataFrame({"logit": delta_logit, "with random tastes": delta}, names).round(3))
 blpteach.predicted("1.4", "falls" if delta[3] < delta_logit[3] else "rises")
 
@@ -547,8 +546,7 @@ blpteach.predicted("1.5", "more" if lost[2] > same else "less")
 # %%
 only = {"both": [1, 2], "sugar only": [0, 2], "constant only": [1, 0]}
 table = {name: 100 * lost_to_stars(np.diag(np.array(s, float))) for name, s in only.items()}
-assert np.allclose(table["sugar only"][[0, 3]], [41.9, 14.7], atol=0.5)
-assert np.allclose(table["constant only"][:5], table["constant only"][0])
+assert np.allclose(table["sugar only"][[0, 3]], [41.9, 14.7], atol=0.5) and np.ptp(table["constant only"][:5]) < 1e-6
 pd.DataFrame(table, [*options, "logit with the same gain"]).round(1)
 
 # %% [markdown]
@@ -605,9 +603,9 @@ def shares_at_new_price(Gamma, j, part):
 
 
 def losses_and_line(Gamma, j, part=0.5):
-    """Losses of rivals and outside good, labelled, and the loss in a logit with the same gain."""
+    """Losses of rivals and outside good, (J,), and the loss in a logit with the same gain."""
     before, after = shares_all[0], shares_at_new_price(Gamma, j, part)
-    lost = pd.Series(1 - with_outside(after) / with_outside(before), [*ids, "outside good"])
+    lost = pd.Series(1 - with_outside(after) / with_outside(before), [*ids, "outside good"])  # (J + 1,)
     return lost.drop(ids[j]), (after[j] - before[j]) / (1 - before[j])
 
 
@@ -718,7 +716,6 @@ pd.DataFrame(rows, ["Loops loses (%)", "Wheat loses (%)"]).T.rename_axis("Gamma 
 
 # %%
 from blpteach.widgets.tastes import MARKET, diversion
-
 picture = plots.Diversion(**MARKET, sigma_sugar=3.0)
 assert np.isclose(picture.ratio, 4.3, atol=0.1) and multiples["sugar"][0] / multiples["sugar"][3] > 6
 picture
@@ -1041,7 +1038,7 @@ by_kind.round(3)
 # %% [markdown]
 # ## In practice
 #
-# PyBLP computes the same shares. We give it our small market, our nodes and our parameters.
+# PyBLP computes the same shares. We give it our small market, our nodes and our parameters, and keep the prices.
 
 # %%
 try:
@@ -1057,8 +1054,7 @@ if pyblp:
     people = {"market_ids": 0, "weights": weights, "nodes0": nodes[:, 0], "nodes1": nodes[:, 1]}
     economy = pyblp.Simulation(formulas, table, beta=beta, sigma=Gamma, xi=delta - X1 @ beta,
                                agent_data=pd.DataFrame(people))
-    stay = pyblp.Iteration("return")                     # keep the given prices; costs are unused
-    result = economy.replace_endogenous(costs=np.zeros(6), prices=prices, iteration=stay)
+    result = economy.replace_endogenous(np.zeros(6), prices, iteration=pyblp.Iteration("return"))
     gap = abs(result.product_data.shares[:, 0] - shares).max()
     assert gap < 1e-10
     print(f"largest difference between PyBLP's shares and ours: {gap:.0e}")
