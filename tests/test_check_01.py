@@ -54,6 +54,9 @@ def test_tastes_of_buyers(economy):
     assert "like sugar and buy" in told("1.1", (P * fan).mean(1))
     assert "percent" in told("1.1", 100 * answer)
     assert "complement" in told("1.1", 1 - answer)
+    assert "product's own buyers" in told("1.1", [(P[j] * (nodes[:, 1] > (P[j] @ nodes[:, 1]) / P[j].sum())).sum() / P[j].sum() for j in range(6)])
+    assert "added up probabilities" in told("1.1", P[:, fan].sum(1))
+    assert "*average* buyer" in told("1.1", P @ nodes[:, 1] > 0)
 
 
 def test_shares_by_gauss_hermite(economy):
@@ -72,6 +75,13 @@ def test_shares_by_gauss_hermite(economy):
     assert "at the logit's, `delta_logit`" in told("1.2", 100 * shares(2, delta=economy[3]))
     assert "constant is random as well" in told("1.2", 100 * plain_probabilities(DELTA_LOGIT, economy[2]).mean(1))
     assert "fraction for percent" in told("1.2", shares(2))
+    assert "Sugar is in grams" in told("1.2", 100 * plain_probabilities(DELTA_LOGIT, 2 * np.outer(10 * SUGAR, nodes)) @ weights)
+    assert "three types" in told("1.2", 100 * shares(2, np.full(3, 1 / 3), np.array([-1, 0, 1])))
+    assert "those who buy a cereal" in told("1.2", 100 * shares(2) / shares(2).sum())
+    V = np.exp(DELTA_LOGIT[:, None] + 2 * np.outer(SUGAR, nodes))
+    assert "begins with a one" in told("1.2", 100 * (V / V.sum(0)) @ weights)
+    assert "same for all products" in told("1.2", 100 * plain_probabilities(DELTA_LOGIT, 2 * np.tile(nodes, (6, 1))) @ weights)
+    assert "root of two" in told("1.2", 100 * shares(2, nodes=np.sqrt(2) * nodes))
     assert "outside good" in told("1.2", np.append(100 * shares(2), 100 - 100 * shares(2).sum()))
 
 
@@ -88,6 +98,12 @@ def test_buyers_of_one_of_several():
     assert "each product counts the same" in told("1.3", lambda P, weights, chosen: blpteach.buyers(P, weights)[chosen].mean(0))
     assert "sums to the number of products" in told("1.3", lambda P, weights, chosen: blpteach.buyers(P, weights)[chosen].sum(0))
     assert "sums to one" in told("1.3", lambda P, weights, chosen: weights * P[chosen].sum(0))
+    assert "*not* chosen" in told("1.3", lambda P, weights, chosen: weights * P[~chosen].sum(0) / (weights @ P[~chosen].sum(0)))
+    assert "bought all" in told("1.3", lambda P, weights, chosen: weights * P[chosen].prod(0) / (weights @ P[chosen].prod(0)))
+    assert "among all consumers" in told("1.3", lambda P, weights, chosen: weights)
+    assert "demand for all products" in told("1.3", lambda P, weights, chosen: weights * P[chosen].sum(0) / (P @ weights).sum())
+    assert "largest of the probabilities" in told("1.3", lambda P, weights, chosen: weights * P[chosen].max(0) / (weights @ P[chosen].max(0)))
+    assert "probability with which" in told("1.3", lambda P, weights, chosen: P[chosen].sum(0))
     reply = told("1.3", lambda P, weights, chosen: blpteach.buyers(P, weights)[chosen])
     assert "expected (4,)" in reply and "chosen = np.array(" in reply
 
@@ -108,6 +124,15 @@ def test_second_choices(economy):
     assert "all consumers" in told("1.4", (P[1:] / (1 - P[0])).mean(1))
     assert "own share" in told("1.4", after / before[1:] - 1)
     assert "points of share" in told("1.4", after - before[1:])
+    assert "shares after the removal, which" in told("1.4", after)
+    assert "among those who buy a cereal" in told("1.4", after / after.sum())
+    logit_before, logit_after = plain_probabilities(DELTA_LOGIT, mu).mean(1), plain_probabilities(DELTA_LOGIT[1:], mu[1:]).mean(1)
+    assert "at the logit's mean utilities" in told("1.4", (logit_after - logit_before[1:]) / logit_before[0])
+    assert "different mean utilities" in told("1.4", (logit_after - before[1:]) / before[0])
+    assert "mean utility of zero" in told("1.4", (plain_probabilities(np.append(0, delta[1:]), mu).mean(1)[1:] - before[1:]) / before[0])
+    second = plain_probabilities(np.append(0, delta[1:]), np.vstack([0 * mu[0], mu[1:]])).mean(1)
+    assert "second outside good" in told("1.4", (second[1:] - before[1:]) / before[0])
+    assert "all six cereals" in told("1.4", (after - before[1:]) / before.sum())
     assert "One too many" in told("1.4", np.append(answer, 1 - answer.sum()))
 
 
@@ -120,6 +145,11 @@ def test_diversion_with_a_constant_and_a_dummy():
     assert "counted Stars" in told("1.5", [0.5 * 0.08 / 0.23, 0.5 * 0.05 / 0.23, *answer[2:]])
     assert "shares as they stand" in told("1.5", [*0.5 * SHARES[1:3], *0.2 * SHARES[3:]])
     assert "sum to one" in told("1.5", np.array(answer) / 0.7)
+    assert "exchanged" in told("1.5", [0.2 * 8 / 13, 0.2 * 5 / 13, 0.5 * 8 / 17, 0.5 * 6 / 17, 0.5 * 3 / 17])
+    assert "gave the 30 %" in told("1.5", [*answer[:2], 0.3 * 8 / 17, 0.3 * 6 / 17, 0.3 * 3 / 17])
+    assert "all five rivals" in told("1.5", np.append(0.5 * SHARES[1:3], 0.2 * SHARES[3:]) / 0.30)
+    assert "get the same" in told("1.5", [0.14] * 5)
+    assert "whole of its group" in told("1.5", [0.5, 0.5, 0.2, 0.2, 0.2])
 
 
 def test_the_survey_holds_for_any_strengths_of_the_two_tastes():
@@ -147,6 +177,17 @@ def test_slope_of_log_shares():
     assert "needs `B`" in told("1.6", lambda P, B, X2, tastes, k, l: by_loops(P, P, X2, tastes, k, l))
     assert "Only m = j" in told("1.6", lambda P, B, X2, tastes, k, l: (B * (1 - P) * tastes[:, l]).sum(1) * X2[:, k])
     assert "sign is wrong" in told("1.6", lambda P, B, X2, tastes, k, l: -by_loops(P, B, X2, tastes, k, l))
+    assert "taste v is missing" in told("1.6", lambda P, B, X2, tastes, k, l: X2[:, k] - B @ (P.T @ X2[:, k]))
+    assert "mean taste of the buyers" in told("1.6", lambda P, B, X2, tastes, k, l: B @ tastes[:, l])
+    assert "In the sum over m you took `B`" in told("1.6", lambda P, B, X2, tastes, k, l: by_loops(B, B, X2, tastes, k, l))
+    assert "is added" in told("1.6", lambda P, B, X2, tastes, k, l: by_loops(-P, B, X2, tastes, k, l))
+    assert "without weights" in told("1.6", lambda P, B, X2, tastes, k, l: by_loops(P, np.ones(B.shape), X2, tastes, k, l))
+
+
+@pytest.mark.parametrize("number", ["1.1", "1.2", "1.3", "1.4", "1.5", "1.6"])
+def test_hints_come_in_three_steps_and_none_is_the_solution(number):
+    hints = checks.find(number).hints
+    assert len(hints) == 3 and not any("weights * P[chosen].sum(0)" in hint or "delta[1:]" in hint for hint in hints)
 
 
 def test_the_slope_is_the_derivative_of_the_shares():

@@ -213,3 +213,17 @@ def test_price_slopes_count_every_type_in_range():
 
 def test_the_market_of_the_widget_is_that_of_the_exercises():
     assert np.array_equal(SHARES, lesson_01.SHARES) and np.array_equal(SUGAR, lesson_01.SUGAR)
+
+
+def test_points_are_those_of_the_rules_and_empty_squares_are_counted():
+    picture = plots.Points(size=128, seed=3)
+    assert picture.empty["scrambled Sobol"] == 0 < picture.empty["Monte Carlo"]
+    for axes, (name, dots) in zip(picture.panels, picture.dots.items()):
+        cells = {tuple(cell) for cell in np.floor(8 * dots.get_xydata()).astype(int)}
+        assert len(dots.get_xdata()) == 128 and picture.empty[name] == 64 - len(cells)
+        assert axes.get_title(loc="left") == f"{name}: {64 - len(cells)} of 64 empty"
+        shaded = {(column, row) for row, column in np.argwhere(picture.shades[name].get_array())}
+        assert shaded.isdisjoint(cells) and len(shaded | cells) == 64
+    before = picture.png()
+    picture.update(seed=4)
+    assert picture.png() != before

@@ -196,6 +196,51 @@ RULES = (("Monte Carlo", monte_carlo, "o-", HIGHLIGHT),
          ("scrambled Sobol", sobol, "^-", SECOND))
 
 
+class Points(Picture):
+    """The first points of a draw rule in two dimensions, as probabilities in the unit square.
+
+    The square is cut into 8 x 8 small ones, and those without a point are counted and shaded.
+
+    Parameters
+    ----------
+    size : int
+        Points, a power of two.
+    """
+    size = (10.5, 4.1)
+    cells = 8
+
+    def __init__(self, size=128, **values):
+        self.count, self.empty = size, {}
+        super().__init__(**values)
+
+    def draw(self, figure):
+        """A square for each rule."""
+        self.panels = figure.subplots(1, len(RULES))
+        edges = np.linspace(0, 1, self.cells + 1)
+        self.dots, self.shades = {}, {}
+        for axes, (name, _, _, colour) in zip(self.panels, RULES):
+            grey = np.zeros((self.cells, self.cells))
+            self.shades[name] = axes.imshow(grey, extent=(0, 1, 0, 1), origin="lower",
+                                            cmap="Greys", vmin=0, vmax=4)
+            self.dots[name], = axes.plot([], [], "o", color=colour, ms=4)
+            axes.set(xlim=(0, 1), ylim=(0, 1), xticks=edges, yticks=edges, aspect="equal",
+                     xticklabels=[], yticklabels=[])
+            axes.grid(True, color="#cccccc", lw=0.6)
+        self.panels[0].set_ylabel("second dimension")
+        for axes in self.panels:
+            axes.set_xlabel("first dimension")
+
+    def update(self, seed=0):
+        """Seed of the draws, and of the scrambling."""
+        for axes, (name, rule, *_) in zip(self.panels, RULES):
+            x, y = norm.cdf(rule(self.count, seed=seed).draws(self.count, 2)).T
+            self.dots[name].set_data(x, y)
+            filled = np.histogram2d(y, x, self.cells, [[0, 1], [0, 1]])[0]
+            self.shades[name].set_data(filled == 0)
+            self.empty[name] = int((filled == 0).sum())
+            axes.set_title(f"{name}: {self.empty[name]} of {self.cells**2} empty", fontsize=12)
+
+
 class IntegrationErrors(Picture):
     """Error of simulated market shares against the number of nodes, rule by rule.
 
