@@ -19,7 +19,6 @@ MACHINE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|tmp|Users|usr|opt|var|mnt
 HEADINGS = ("the question", "what you will be able to do", "build it", "check it", "play", "exercises",
             "further", "in practice", "further reading")
 LONGEST_CORE, MOST_PREDICTIONS = 60, 8
-LONGER = ("01", "02")  # have no Further yet, and a core of more than an hour
 
 
 def load_build():
@@ -32,7 +31,6 @@ def load_build():
 
 build = load_build()
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-each_of_an_hour = pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.name[:2] not in LONGER], ids=lambda path: path.stem)
 
 
 def read(path):
@@ -127,10 +125,10 @@ def test_nothing_of_the_building_machine_is_kept(path):
 def test_lesson_has_its_headings_in_order(path):
     found = [heading for line in headings(path, 2) for heading in HEADINGS
              if line == heading or line.startswith(heading) and heading != "further"]
-    assert found == [heading for heading in HEADINGS if heading != "further" or path.name[:2] not in LONGER]
+    assert found == list(HEADINGS)
 
 
-@each_of_an_hour
+@each_notebook
 def test_the_core_takes_an_hour_at_most(path):
     assert build.minutes(build.parts(read(path).cells)[0]) <= LONGEST_CORE
 
@@ -141,7 +139,7 @@ def test_the_first_cell_says_how_long_the_core_takes(path):
     assert int(re.search(r"(\d+)\s+minutes", cells[0].source).group(1)) == build.minutes(build.parts(cells)[0])
 
 
-@each_of_an_hour
+@each_notebook
 def test_predictions_are_made_and_answered_in_order(path):
     """`predict` in a cell of its own, with dots; `predicted` of the same number in one of the next cells, and no other."""
     calls = [re.findall(r'blpteach\.(predict|predicted)\("(\d+\.\d+)"', cell.source) for cell in code_cells(path)]

@@ -736,7 +736,7 @@ diversion()
 #   which.
 # - **group dummy**: one multiple for the sugary rivals, and one for the bran cereals and the outside good, because no
 #   taste separates a bran cereal from buying nothing.
-# - **reset**, sugar: dots on a curve, and every rival has a multiple of its own. Shrink the cut, and the large number
+# - **sugar (reset)**: dots on a curve, and every rival has a multiple of its own. Shrink the cut, and the large number
 #   grows.
 
 # %% [markdown] minutes=3 ask="Exercise 1.5 needs no computer: who can say the five fractions?"
