@@ -535,8 +535,8 @@ assert np.allclose(table["sugar only"][[0, 3]], [41.9, 14.7], atol=0.5)
 pd.DataFrame(table, [*options, "logit with the same gain"]).round(1)
 
 # %% [markdown]
-# **Result.** The twin loses more than twice what it loses in the logit with the same gain. The taste for sugar does it:
-# without the taste for cereals the numbers hardly move. What that taste does on its own comes last.
+# **Result.** The twin loses more than twice the logit's part. The taste for sugar does it: without the taste for cereals
+# the numbers hardly move.
 
 # %% [markdown] minutes=6 ask="F2B26 is as sweet as the cheaper F2B19, F6B18 has no sugar. Which loses more than in the logit, and does the outside good?"
 # ### The halved price in Nevo's market
