@@ -654,6 +654,7 @@ found = [at_root(row) for row in rooted.minima[list(rooted.free.names)].to_numpy
 columns = ["price coefficient", "se", "objective", "of 20 shipped", "% elasticities > 0"]
 roots = pd.DataFrame(found, columns=columns)
 roots.insert(0, "found", rooted.minima["found"].to_numpy())
+roots = roots.sort_values("of 20 shipped", ignore_index=True)
 assert np.allclose(roots["price coefficient"], [-31.40, -28.66, -7.52], atol=0.02)
 assert np.allclose(roots["of 20 shipped"], [42.0, 70.5, 964], rtol=0.01)
 assert abs(roots["se"].iloc[0] - 4.53) < 0.02 and (roots["objective"] < 1e-9).all()
