@@ -122,7 +122,7 @@ def test_the_lecture_has_a_note_at_each_section_and_settings_to_change(name):
     assert 30 <= sum(int(re.match(r"<details><summary>(\d+) minutes?<", text(cell)).group(1)) for cell in notes) <= 75
     for cell in code(lecture, "parameters"):
         assert all(isinstance(node, ast.Assign) for node in ast.parse(text(cell)).body)
-    assert len(code(lecture, "parameters")) >= len(sections) // 2
+    assert len(code(lecture, "parameters")) >= len(sections) // 3
     assert not [cell for cell in code(lecture) if any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(text(cell))))]
     assert "lecture_style()" in text(code(lecture)[0])
 

@@ -150,8 +150,8 @@ TERMS = {
         "the covariance of an estimate whose weights need not be the best ones: "
         "bread, meat, bread (03)",
     "spectral radius":
-        "the largest absolute eigenvalue; of the contraction's Jacobian, "
-        "its rate of convergence (02)",
+        "the largest absolute eigenvalue; of a map's Jacobian, "
+        "its rate of convergence (05)",
     "conduct": "how firms take each other's profits into account when they set prices (09)",
     "differentiation instrument":
         "how many other products, or how much distance to them, a product has around it (07)",

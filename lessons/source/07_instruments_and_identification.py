@@ -449,7 +449,7 @@ every.round(2)
 # %% [markdown]
 # > **A common error.** "Differentiation instruments always win", and, from those who tried them without counts,
 # > "differentiation instruments fail". Both are often heard. Squared distances *alone* miss the outside good: their
-# > middle half spans 0.27 around zero and 0.70 from 0 to 3. With counts it spans 0.20 and 0.42. Sums span 1.52 and 0.32.
+# > middle half spans 0.27 around zero and 0.70 from 0 to 3. With counts it spans 0.20 and 0.42. Sums span 1.5 and 0.3.
 #
 # Conlon and Gortmaker (2020, p. 1138) find differentiation instruments ahead of sums.
 #
@@ -1111,4 +1111,4 @@ else:
 # - Conlon, C., and Gortmaker, J. (2020). Best practices for differentiated products demand estimation with PyBLP.
 #   *RAND Journal of Economics* 51(4), 1108-1161. Instruments in practice, with Monte Carlo experiments.
 #
-# **Next.** Lesson 08 asks how sure the estimates are: simulation error, small samples, and intervals.
+# **Next.** Lesson 09 adds the pricing equations of supply.

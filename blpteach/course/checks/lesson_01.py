@@ -613,8 +613,8 @@ EXERCISES = {
                     "The expectation is over the buyers of j: use the rows of `B`.",
                     lambda P, B, X2, tastes, k, l: taste_slope(P, np.ones_like(B), X2, tastes,
                                                                k, l))),
-        hints=("Differentiate (1.3) for one type first: it is a logit, and the utility of product m "
-               "moves by x_mk times v.",
+        hints=("Differentiate (1.3) for one type first: it is a logit, "
+               "and the utility of product m moves by x_mk times v.",
                "Each type's expected characteristic is a sum over products, shape (I,), with its "
                "own probabilities; the outside good adds zero.",
                "Averaging with the types' weights and dividing by the share makes an expectation "
