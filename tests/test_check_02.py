@@ -72,6 +72,8 @@ def by_formula(rate, error):
     (lambda rate, error: np.log(error * (1 - rate) / rate) / rate, "divide by its logarithm"), (lambda rate, error: np.log(error * (1 - rate) / rate**2), "not a difference"),
     (lambda rate, error: np.log(error) * (1 - rate) / (rate * np.log(rate)), "closes too early"), (lambda rate, error: error * (1 - rate) / rate**2, "You divide a change by `rate`"),
     (lambda rate, error: (1 - error / rate * (1 - rate)) / (1 - rate), "the same *factor*"),
+    (lambda rate, error: rate * error / (1 - rate), "where the formula has the change"), (lambda rate, error: by_formula(rate, error) * np.log(rate)**2, "multiply the two logarithms"),
+    (lambda rate, error: by_formula(rate, error) / np.log(2), "base 2"),
     (lambda error: error, "will be called with (rate, error)")])
 def test_iterations_wrong(answer, fragment):
     assert fragment in says("2.1", answer)
@@ -113,6 +115,11 @@ def plain_step(delta, shares, mu, weights):
     (lambda d, S, mu, w: plain_step(d, S / S.sum(), mu, w / w.sum()), "leaves no outside good"),
     (lambda d, S, mu, w: blpteach.invert_shares(S, mu, w, method="newton").delta, "the fixed point itself"),
     (lambda d, S, mu, w: np.log(S / (sum(w) - sum(S))), "where iterations begin"), (lambda d, S, mu, w: np.log(S / (1 - sum(S))), "counts those who are no types"),
+    (lambda d, S, mu, w: right_step(d, S, mu, w) + 2 * np.log((softmax(d, mu) @ w) / S), "The inside goods' gap has the wrong sign"),
+    (lambda d, S, mu, w: d + (right_step(d, S, mu, w) - d) * np.log10(np.e), "logarithms with base 10"),
+    (lambda d, S, mu, w: d + S / (softmax(d, mu) @ w) - (w.sum() - S.sum()) / (w @ (1 - softmax(d, mu).sum(0))), "You add ratios of shares"),
+    (lambda d, S, mu, w: d * S / (softmax(d, mu) @ w), "You multiply delta by"),
+    (lambda d, S, mu, w: plain_step(d, S, mu, w) - np.log((1 - S.sum() / w.sum()) / (1 - (softmax(d, mu) @ w).sum())), "one of all households"),
     (lambda d, S, mu, w: right_step(d, 100 * S, mu, w), "3 of 3 numbers are not finite"),
     (lambda d, S, mu, w: right_step(d, S, mu, w)[:, None] + 0 * w, "has shape (3, 4); expected (3,)")])
 def test_corrected_step_wrong(answer, fragment):
@@ -139,6 +146,8 @@ def test_abstainers_right():
     (lambda s0, never: never / s0, "comes from those who never buy"), (lambda s0, never: (s0 - never) / s0, "comes from those who may buy"),
     (lambda s0, never: (1 - s0) / never, "divide by those who never buy"), (lambda s0, never: (1 - s0) / (1 + never), "fewer than all consumers"),
     (lambda s0, never: 1 - s0 * never, "You multiply `s0` and `never`"), (lambda s0, never: 1 - s0 + s0 * never, "Scale the inside share"),
+    (lambda s0, never: s0 - never, "who may buy and don't"), (lambda s0, never: 1 - (1 - never) * (s0 - never), "You multiply by `1 - never`"),
+    (lambda s0, never: 1 - s0 / (1 - never), "Dividing `s0` by `1 - never` comes to the same"),
     (lambda s0, never: (s0 - never) / (1 - never), "one minus the right answer")])
 def test_abstainers_wrong(answer, fragment):
     assert fragment in says("2.3", answer)
@@ -181,6 +190,7 @@ def test_larger_market_wrong(stack):
     half_rates = rate_by_power(probabilities(half, mu), w)
     assert "the largest rate" in says("2.4", half_rates.max()) and "the smallest rate" in says("2.4", half_rates.min())
     assert "the logit's delta of the halved" in says("2.4", rate_by_power(probabilities(np.log(shares / (2 - shares.sum(1, keepdims=True))), mu), w).mean())
+    assert "the rate of the last market" in says("2.4", half_rates[-1])
     assert "You halved delta" in says("2.4", rate_by_power(probabilities(old / 2, mu), w).mean())
     inside = shares.sum(1, keepdims=True)
     assert "You halved the outside share" in says("2.4", rate_by_power(probabilities(blpteach.invert_shares(shares / inside * (1 + inside) / 2, mu, w).delta, mu), w).mean())
@@ -221,12 +231,18 @@ def test_constant_slope_wrong(answer, fragment):
     (lambda P, B, v: (B * v * (1 - P)).sum(1), "Only m = j"), (lambda P, B, v: P @ (v * (1 - P.sum(0))), "You average with `P`"),
     (lambda P, B, v: np.full(3, np.mean(v * (1 - P.sum(0)))), "over all types alike"), (lambda P, B, v: B @ (v * v * (1 - P.sum(0))), "You squared the tastes"),
     (lambda P, B, v: (B @ v) * (1 - P.sum(1)), "summed the probabilities over types"),
+    (lambda P, B, v: np.full(3, sum(v * (1 - P.sum(0)))), "You sum over all types"), (lambda P, B, v: np.mean(v) * (B @ (1 - P.sum(0))), "multiplied by their mean after"),
     (lambda P, B, v: B @ v - (B @ v) * (B @ P.sum(0)), "The mean of the product"), (lambda P, B, v: 1 - B @ P.sum(0), "The tastes `v_i` are missing")])
 def test_constant_slope_other_expectations(direct, fragment):
     assert fragment in says("2.5", lambda P, B, v: -np.linalg.solve(slopes(P, B), direct(P, B, v)))
 
 
 # 2.6 sampling error
+
+def market_shares(P, B):
+    """s_j from w_i s_ij / s_j and s_ij, with weights that sum to one."""
+    return np.array([1 / sum(B[j] / P[j]) for j in range(len(P))])
+
 
 def test_share_error_right():
     def by_series(P, B):
@@ -251,7 +267,9 @@ def test_share_error_wrong(answer, fragment):
 
 
 @pytest.mark.parametrize("answer, fragment", [
-    (lambda P, B: np.linalg.inv(np.eye(3) - B @ B.T), "You have `B @ B.T`"), (lambda P, B: np.linalg.inv(np.eye(3) - P @ P.T), "You have `P @ P.T`")])
+    (lambda P, B: np.linalg.inv(np.eye(3) - B @ B.T), "You have `B @ B.T`"), (lambda P, B: np.linalg.inv(np.eye(3) - P @ P.T), "You have `P @ P.T`"),
+    (lambda P, B: np.linalg.inv(slopes(P, B)) / market_shares(P, B), "in the share S_k itself"),
+    (lambda P, B: np.linalg.inv(slopes(P, B)) @ np.diag(market_shares(P, B)), "You multiplied by the shares")])
 def test_share_error_with_another_matrix(answer, fragment):
     assert fragment in says("2.6", answer)
 

@@ -188,7 +188,7 @@ for shares in (no_sales, 2.3 * S):                       # the second sums to mo
 # $$A_{jk} = E[\, s_{ik} \mid i \text{ buys } j\,] = \sum_i \frac{w_i\, s_{ij}}{s_j}\, s_{ik}, \qquad
 #   \text{rate} = \text{the largest } |\text{eigenvalue}| \text{ of } A. \tag{2.8}$$
 #
-# After many iterations only the part of the error along that eigenvector is left, and each iteration multiplies it by the rate.
+# This is the *spectral radius* of $A$. In the end only the part of the error along that eigenvector is left, and each iteration multiplies it by the rate.
 
 # %% tags=["build"]
 def contraction_rate(P, weights):
@@ -217,7 +217,7 @@ plots.Convergence(histories, rates, "Does the rate predict the slope? Yes")
 # (Perron and Frobenius). All row sums are below one, at any $\delta$. By the mean value theorem no iteration moves $\delta$ farther from the
 # solution, and on the bounded set that is left the row sums stay away from one: the iteration contracts from anywhere.
 #
-# There are bounds that need no eigenvalue. With weights that sum to one,
+# These bounds need no eigenvalue, if weights sum to one:
 #
 # $$1 - s_0 \;\le\; \frac{E[(1 - s_{i0})^2]}{1 - s_0} \;\le\; \text{rate} \;\le\; \max_j \big(1 - E[s_{i0} \mid i \text{ buys } j]\big).$$
 #
@@ -667,7 +667,7 @@ pd.DataFrame(squares, sizes, ["log shares", "delta", "squared moments"]).round(2
 # %% [markdown]
 # **Result.** Four times the draws halve the error of shares, and that of $\delta$, which is more than twice as large. The squares that enter the objective fall
 # to about a fourth. With 20 draws they are several tens, where the objective at the estimates is 4.6. So either the 20 types *are* the population, as
-# everybody who replicates Nevo assumes, or this error must be counted in.
+# replications of Nevo assume, or this error counts.
 
 # %% [markdown] minutes=4 ask="A sweet cereal gets cheaper. Who loses the largest part of its buyers: a sweet rival, one without sugar, or the outside good?"
 # ### The halved price again
@@ -1012,7 +1012,7 @@ pd.Series(forms, name="seconds, here and today").round(3)
 # It pays where exponentials are what an iteration consists of, as in this library, whose other work is two small products. Where each iteration carries other costs
 # of its own, a tenth of a small part is little.
 #
-# > **A common error.** "An iteration costs $T J^2 I$ operations", found in the same explanations. In T markets the contraction costs $T J I$: double the number of products and
+# > **A common error.** "An iteration costs $T J^2 I$ operations", found in short explanations too. In T markets the contraction costs $T J I$: double the number of products and
 # > the time doubles. The next cell makes products eight times as many and measures. $J^2$ would ask for a factor of 64. Squares and
 # > cubes of J come with the Jacobian and with solving, which are Newton's.
 

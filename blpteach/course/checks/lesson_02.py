@@ -111,6 +111,24 @@ def correction_added(delta, shares, mu, weights):
     return 2 * uncorrected(delta, shares, mu, weights) - like_with_like(delta, shares, mu, weights)
 
 
+def inside_gap_reversed(delta, shares, mu, weights):
+    """The gaps of the inside goods with the wrong sign, that of the outside good with the right."""
+    return like_with_like(delta, shares, mu, weights) - 2 * (
+        uncorrected(delta, shares, mu, weights) - delta)
+
+
+def with_base_ten(delta, shares, mu, weights):
+    """Logarithms with base 10."""
+    return delta + without_delta(delta, shares, mu, weights) / np.log(10)
+
+
+def ratios_without_logs(delta, shares, mu, weights):
+    """Ratios of shares in place of their logarithms."""
+    P = choice_probabilities(delta, mu)
+    return (delta + shares / (P @ weights)
+            - (weights.sum() - shares.sum()) / of_types(P, weights))
+
+
 def without_logs(delta, shares, mu, weights):
     """Differences of shares in place of differences of their logarithms."""
     P = choice_probabilities(delta, mu)
@@ -212,6 +230,11 @@ def constant_slope(P, B, v):
 
 # Exercise 2.6: sampling error
 
+def shares_of(P, B):
+    """Market shares (J,): of `B`, w_i s_ij / s_j, over `P`, s_ij, the sum over i is 1 / s_j."""
+    return 1 / (B / P).sum(1)
+
+
 def squared(matrix):
     """A matrix times its transpose."""
     return matrix @ matrix.T
@@ -269,7 +292,16 @@ EXERCISES = {
                  lambda rate, error: error * (1 - rate) / rate / rate),
          Mistake("You let the change fall by the same amount each time. It falls by the same "
                  "*factor*: after n iterations it is `rate**n`.",
-                 lambda rate, error: (1 - error * (1 - rate) / rate) / (1 - rate))),
+                 lambda rate, error: (1 - error * (1 - rate) / rate) / (1 - rate)),
+         Mistake("You put `error` where the formula has the change. It is the other way: "
+                 "`error` is what is wanted. Solve for the change, then count the iterations.",
+                 lambda rate, error: error * rate / (1 - rate)),
+         Mistake("You multiply the two logarithms. From `n log(rate) = log(change)` "
+                 "follows a ratio.",
+                 lambda rate, error: np.log(error * (1 - rate) / rate) * np.log(rate)),
+         Mistake("One of the two logarithms has base 2 and the other base e. "
+                 "Either base will do, but the same one in both.",
+                 lambda rate, error: np.log2(error * (1 - rate) / rate) / np.log(rate))),
         ("Two steps. First: at which change is the error in delta as small as asked for?",
          "Solve `error = change * rate / (1 - rate)` for the change. "
          "Second: after n iterations the change is `rate**n`.",
@@ -341,7 +373,26 @@ EXERCISES = {
                      np.log(shares) - np.log(weights.sum() - shares.sum())),
          Mistake("This is the logit's delta, with an outside share that counts those who are no "
                  "types. Take one step from the `delta` that is given.",
-                 lambda delta, shares, mu, weights: np.log(shares) - np.log(1 - shares.sum()))),
+                 lambda delta, shares, mu, weights: np.log(shares) - np.log(1 - shares.sum())),
+         Mistake("The inside goods' gap has the wrong sign: where the model sells too little of a "
+                 "product, its delta must rise, so add `log S_j - log s_j`. "
+                 "The outside good's gap is right.",
+                 inside_gap_reversed),
+         Mistake("You take logarithms with base 10. The utils of a logit go with base e.",
+                 with_base_ten),
+         Mistake("You add ratios of shares. The map adds the *logarithms* of the ratios, "
+                 "so that nothing moves where they are one.",
+                 ratios_without_logs),
+         Mistake("You multiply delta by `S_j / s_j`. It is `exp(delta)` that is multiplied; "
+                 "in delta the logarithm of that ratio is added, and the outside good's "
+                 "subtracted.",
+                 lambda delta, shares, mu, weights:
+                     delta * shares / (choice_probabilities(delta, mu) @ weights)),
+         Mistake("You compare unlike things: the observed outside share is a part of the types, "
+                 "the model's is one of all households. In both take what the types leave, "
+                 "as a mass.",
+                 lambda delta, shares, mu, weights:
+                     step(delta, shares, mu, weights, 1 - shares.sum() / weights.sum(), of_all))),
         ("Begin with the plain step, `delta + log S_j - log s_j`. "
          "Then subtract a gap of two logarithms for the outside good.",
          "What do the types, and only they, leave to the outside good? "
@@ -366,7 +417,8 @@ EXERCISES = {
                  "from fewer people, who must buy more often.",
                  lambda s0, never: (1 - s0) * (1 - never)),
          Mistake("You subtract those who never buy twice: "
-                 "`s0` contains them already, so the inside share of all consumers is `1 - s0`.",
+                 "`s0` contains them already, so the inside share of all consumers is `1 - s0`. "
+                 "(Dividing `s0` by `1 - never` comes to the same.)",
                  lambda s0, never: (1 - s0 - never) / (1 - never)),
          Mistake("`s0` contains those who never buy already, so the inside share of all consumers "
                  "is `1 - s0`. And it comes from `1 - never` of them: divide.",
@@ -400,7 +452,13 @@ EXERCISES = {
                  lambda s0, never: 1 - s0 * never),
          Mistake("You scale the outside share. Scale the inside share: all of it, `1 - s0` of all "
                  "consumers, comes from the `1 - never` who may buy.",
-                 lambda s0, never: 1 - s0 * (1 - never))),
+                 lambda s0, never: 1 - s0 * (1 - never)),
+         Mistake("These are the consumers who may buy and don't, as a part of all. The rate is "
+                 "about those who do: how likely is one who may buy to do so?",
+                 lambda s0, never: s0 - never),
+         Mistake("You multiply by `1 - never`. Of those who may buy, the part "
+                 "`(s0 - never) / (1 - never)` doesn't: divide.",
+                 lambda s0, never: 1 - (s0 - never) * (1 - never))),
         ("There are two kinds of types, one with all choice probabilities zero. Who buys j? "
          "Write down row j of A, an average over these buyers.",
          "All rows of A are equal, so A has rank one. "
@@ -429,6 +487,8 @@ EXERCISES = {
                  lambda: mean_rate(1) / 2),
          Mistake("This is the rate of the first market. The mean over all 94 is asked for.",
                  lambda: rates()[0]),
+         Mistake("This is the rate of the last market. The mean over all 94 is asked for.",
+                 lambda: rates()[-1]),
          Mistake("This is the median over the markets. The mean is asked for.",
                  lambda: np.median(rates())),
          Mistake("This is the rate of the corrected map. The plain contraction is asked for.",
@@ -514,7 +574,13 @@ EXERCISES = {
                  lambda P, B, v: undone(direct_effect(P, B, v**2), P, B)),
          Mistake("You summed the probabilities over types, `P.sum(1)`. "
                  "The sum in the bracket is over products, axis 0: a number for each type.",
-                 lambda P, B, v: undone((B @ v) * (1 - P.sum(1)), P, B))),
+                 lambda P, B, v: undone((B @ v) * (1 - P.sum(1)), P, B)),
+         Mistake("You sum over all types, without weights. "
+                 "The expectation is over the buyers of j: use the rows of `B`.",
+                 lambda P, B, v: undone(np.full(len(P), v @ (1 - P.sum(0))), P, B)),
+         Mistake("You left the tastes out of the expectation and multiplied by their mean after. "
+                 "The mean of the product is asked for: type by type `v_i s_i0`, then average.",
+                 lambda P, B, v: v.mean() * undone(B @ (1 - P.sum(0)), P, B))),
         ("With a characteristic that is 1 for all products, what is `x_j - sum_m s_im x_m`? "
          "It is a number of the type, the same for all products.",
          "It is `s_i0`. An expectation over the buyers of each product is `B @` something "
@@ -562,7 +628,13 @@ EXERCISES = {
                  lambda P, B: np.linalg.inv(np.eye(len(P)) - P @ P.T)),
          Mistake("This is a variance, the inverse times its transpose. "
                  "The derivative alone is asked for.",
-                 lambda P, B: squared(np.linalg.inv(log_share_jacobian(P, B))))),
+                 lambda P, B: squared(np.linalg.inv(log_share_jacobian(P, B)))),
+         Mistake("This is the derivative in the share S_k itself. In its *logarithm* it is S_k "
+                 "times as large: (1.7) is about logarithms already.",
+                 lambda P, B: np.linalg.inv(log_share_jacobian(P, B)) / shares_of(P, B)),
+         Mistake("You multiplied by the shares. (1.7) is about logarithms of shares already, "
+                 "so its inverse is the answer as it stands.",
+                 lambda P, B: np.linalg.inv(log_share_jacobian(P, B)) * shares_of(P, B))),
         ("Differentiate both sides of `log s_j(delta) = log S_j` in `log S_k`. "
          "On the right is 1 if j = k, else 0.",
          "On the left stands the chain rule: a product of two matrices. "
