@@ -56,6 +56,13 @@ def test_leavers_kept(lesson):
     assert "mean over the eight siblings" in reply("5.1", [table.loc["F2B19", siblings].mean() for table in (lesson.D, logit)])
     assert "added up elasticities" in reply("5.1", [e.loc[siblings, "F2B19"].sum() for e in (lesson.E, lesson.logit.elasticities(MARKET))])
     assert "percent" in reply("5.1", 100 * np.array(right))
+    tables = [e.loc[siblings, "F2B19"].sum() / -e.loc["F2B19", "F2B19"] for e in (lesson.E, lesson.logit.elasticities(MARKET))]
+    assert "cross over own" in reply("5.1", tables)
+    assert "outside good" in reply("5.1", [table.loc["F2B19", "F2B19"] for table in (lesson.D, logit)])
+    firms = {name: lesson.firm[list(lesson.names).index(name)] for name in lesson.names}
+    for answer, says in (([name for name in lesson.names if firms[name] != 2], "of other firms"), ([name for name in lesson.names if firms[name] == 1], "This is firm 1")):
+        assert says in reply("5.1", [table.loc["F2B19", answer].sum() for table in (lesson.D, logit)])
+    assert "the logit's" in reply("5.1", [right[0], right[0]])
     assert "can't go back to it" in reply("5.1", [right[0], sum(lesson.s[list(lesson.names).index(name)] for name in siblings)])
 
 
@@ -80,6 +87,12 @@ def test_elasticity_of_a_firm(lesson):
     assert "Rows and columns are exchanged" in reply("5.2", (E[np.ix_(two, two)].sum(0) * s).sum() / s.sum())
     logit = lesson.logit.elasticities(MARKET).to_numpy()
     assert "This is the logit's answer" in reply("5.2", (logit[np.ix_(two, two)].sum(1) * s).sum() / s.sum())
+    nine = E[np.ix_(two, two)].sum(1)
+    j = list(lesson.names).index("F2B19")
+    assert "of `F2B19` alone" in reply("5.2", E[j, two].sum()) and "own elasticity of `F2B19`" in reply("5.2", E[j, j])
+    assert "by prices" in reply("5.2", np.average(nine, weights=lesson.p[two])) and "by revenue" in reply("5.2", np.average(nine, weights=(lesson.p * lesson.s)[two]))
+    assert "all 24 products" in reply("5.2", np.average(E[:, two].sum(1), weights=lesson.s)) and "You added one" in reply("5.2", 1 + (nine * s).sum() / s.sum())
+    assert "cross elasticities alone" in reply("5.2", ((nine - np.diag(E)[two]) * s).sum() / s.sum())
     assert "sign is wrong" in reply("5.2", -(E[np.ix_(two, two)].sum(1) * s).sum() / s.sum())
 
 
@@ -105,12 +118,12 @@ def probabilities(lesson):
 
 # 5.3
 
-def loops(P, weights, alpha, firm_ids, transpose=True, own_only=False):
+def loops(P, weights, alpha, firm_ids, transpose=True, own_only=False, right=None):
     """Margins, with sums written as loops."""
     J = len(P)
     D = np.array([[sum(w * a[l] * s[j] * ((j == l) - s[l]) for w, a, s in zip(weights, alpha.T, P.T)) for l in range(J)] for j in range(J)])
     H = np.eye(J) if own_only else np.array([[float(f == g) for g in firm_ids] for f in firm_ids])
-    return np.linalg.inv(-H * (D.T if transpose else D)) @ (P @ weights)
+    return np.linalg.inv(-H * (D.T if transpose else D)) @ (P @ weights if right is None else right)
 
 
 def without_revenue(P, weights, alpha, prices, firm_ids):
@@ -132,6 +145,10 @@ def test_lerner_indices():
     assert "mean over types" in reply("5.3", lambda P, w, a, p, f: loops(P, w, (a @ w)[:, None] + 0 * a, f) / p)
     assert "weights are missing" in reply("5.3", lambda P, w, a, p, f: loops(P, 0 * w + 1 / len(w), a, f) / p)
     assert "weighted by revenue" in reply("5.3", without_revenue)
+    assert "These are costs" in reply("5.3", lambda P, w, a, p, f: p - loops(P, w, a, f)) and "cost over price" in reply("5.3", lambda P, w, a, p, f: 1 - loops(P, w, a, f) / p)
+    assert "plain mean of `P`" in reply("5.3", lambda P, w, a, p, f: loops(P, w, a, f, right=P.mean(1)) / p)
+    assert "plain mean over types" in reply("5.3", lambda P, w, a, p, f: loops(P, w, a.mean(1)[:, None] + 0 * a, f) / p)
+    assert "The sign is wrong" in reply("5.3", lambda P, w, a, p, f: -loops(P, w, a, f) / p)
     matrix_product = reply("5.3", lambda P, w, a, p, f: np.linalg.inv(blpteach.ownership_matrix(f) @ blpteach.share_jacobian(P, w, a).T) @ (P @ w))
     assert "element by element" in matrix_product              # whether it stops or returns huge numbers
     assert "give percent" in reply("5.3", lambda P, w, a, p, f: 100 * loops(P, w, a, f) / p)
@@ -154,6 +171,14 @@ def test_compensating_costs(lesson):
     assert "wrong direction" in reply("5.4", lesson.p - old + (new - old))
     assert "fall of each cost in percent" in reply("5.4", 100 * (new - old) / (lesson.p - old))
     assert "one firm of all five" in reply("5.4", lesson.p - loops(P, w, a, np.ones(24)))
+    costs, new_price = lesson.p - old, lesson.p + rise
+    merging = merged == 1
+    for answer, says in ((costs - rise, "the rivals' too"), (new_price - new, "subtract the margins from the *old* prices"), (new_price - old, "minus the old margins"),
+                         (costs * (1 - rise / lesson.p), "by the percentage by which"), (lesson.p, "prices themselves"), (0.95 * costs, "five percent lower"),
+                         (np.where(merging, lesson.p - new, 0), "and not zero"), (np.where(lesson.firm == 2, lesson.p - new, costs), "of firm 2 only"),
+                         (costs - (new - old)[merging].mean() * merging, "one fall for all"), (costs - costs * ((new - old) / costs)[merging].mean() * merging, "one percentage"),
+                         (lesson.p - new - old, "the old margin and the new"), (costs * (1 - new / lesson.p), "fraction of the *price*")):
+        assert says in reply("5.4", answer)
     assert "expected (24,)" in reply("5.4", (lesson.p - new)[merged == 1])
 
 
@@ -186,7 +211,11 @@ def test_merger_with_a_saving_of_another_kind(lesson):
     assert "market C01Q1 alone" in reply("5.5", cents[MARKET])
     assert "This is the median" in reply("5.5", np.median(cents))
     assert "what the saving is worth" in reply("5.5", 100 * (after - estimates.counterfactual(firm_ids={2: 1}).consumer_surplus()).mean())
-    for saved, says in ((0.05 * problem.prices * (firm <= 2), "percent of the *price*"), (0.05 * costs * (firm == 1), "firm 1 only")):
+    bought = pd.Series(problem.shares).groupby(problem.products["market_ids"].to_numpy()).sum()[cents.index]
+    assert "weighted markets by what" in reply("5.5", np.average(cents, weights=bought)) and "share that buys" in reply("5.5", (cents / bought).mean())
+    assert "number of products" in reply("5.5", cents.sum() / 2256) and "mean level" in reply("5.5", 100 * after.mean()) and "percent of the level" in reply("5.5", (cents / before).mean())
+    for saved, says in ((0.05 * problem.prices * (firm <= 2), "percent of the *price*"), (0.05 * costs * (firm == 1), "firm 1 only"), (-0.05 * costs * (firm <= 2), "You raised costs"),
+                        (costs / 21 * (firm <= 2), "by 1.05"), (0.95 * costs * (firm <= 2), "left five percent")):
         other = estimates.counterfactual(firm_ids={2: 1}, costs=costs - saved).consumer_surplus()
         assert says in reply("5.5", 100 * (other - before).mean())
 
@@ -223,6 +252,13 @@ def test_first_to_leave():
     assert "own weights `w_i` are missing" in reply("5.6", lambda P, w, a, j: right(P, 1 + 0 * w, a, j))
     assert "`1 - s_ij` is missing" in reply("5.6", lambda P, w, a, j: w * a[j] * P[j] / (w * a[j] * P[j]).sum())
     assert "divided by the share of" in reply("5.6", lambda P, w, a, j: w * a[j] * P[j] * (1 - P[j]) / (P[j] @ w))
+    def share(values):
+        return values / values.sum()
+    assert "all types" in reply("5.6", lambda P, w, a, j: w) and "never buy `j`" in reply("5.6", lambda P, w, a, j: share(w * a[j]))
+    assert "squared" in reply("5.6", lambda P, w, a, j: share(w * a[j] * P[j] * P[j])) and "You divide by `1 - s_ij`" in reply("5.6", lambda P, w, a, j: share(w * a[j] * P[j] / (1 - P[j])))
+    assert "mean of alpha over products" in reply("5.6", lambda P, w, a, j: share(w * a.mean(0) * P[j] * (1 - P[j])))
+    assert "1 - P.sum(0)" in reply("5.6", lambda P, w, a, j: share(w * a[j] * P[j] * (1 - P.sum(0))))
+    assert "largest weight" in reply("5.6", lambda P, w, a, j: right(P, w, a, j) / max(right(P, w, a, j)))
     assert "Divide by their sum" in reply("5.6", lambda P, w, a, j: w * a[j] * P[j] * (1 - P[j]))
 
 

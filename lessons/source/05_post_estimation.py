@@ -90,6 +90,9 @@ def price_coefficients(dX1, beta, dX2, Gamma, tastes):
     mean = (dX1 @ beta)[:, None]                                # (J, 1)
     return mean + dX2 @ Gamma @ tastes.T                        # (J, I)
 
+# %% tags=["parameters"]
+levels = [0, 0.25, 0.5, 0.75, 1]                                # of the distribution over types
+
 # %%
 dX1, dX2 = np.ones((24, 1)), np.zeros((24, 4))                  # X1 is prices
 dX2[:, 1] = 1                                                   # X2 is 1, prices, sugar, mushy
@@ -98,7 +101,7 @@ alpha = price_coefficients(dX1, estimates.beta, dX2, Gamma, one.tastes)         
 assert np.allclose(shares, table["shares"], rtol=1e-8) and shares.argmax() == l
 assert np.allclose(alpha, one.alpha) and abs(alpha[0].mean() + 52.2) < 0.2
 assert -181 < alpha.min() < -179 and -17 < alpha.max() < -15
-print("quantiles of alpha:", np.quantile(alpha[0], [0, 0.25, 0.5, 0.75, 1]).round(1),
+print("quantiles of alpha:", np.quantile(alpha[0], levels).round(1),
       " mean:", alpha[0].mean().round(1))
 
 # %% [markdown]

@@ -114,6 +114,28 @@ def kept_by_elasticity():
     return np.array([m.elasticities()[siblings, l].sum() for m in models])
 
 
+def kept_by_ratio(exchanged=False):
+    """The sum of the siblings' ratios of cross to own elasticity, without their sizes."""
+    l, siblings = of_product()
+    models = [one_market().elasticities(), one_market("logit").elasticities()]
+    models = [E.T for E in models] if exchanged else models
+    return np.array([-E[siblings, l].sum() / E[l, l] for E in models])
+
+
+def kept_by_derivative():
+    """The sum of the siblings' derivatives in the price of F2B19."""
+    l, siblings = of_product()
+    return np.array([m.jacobian()[siblings, l].sum() for m in (one_market(), one_market("logit"))])
+
+
+def second_choices():
+    """Siblings as the second choice of all buyers; for the logit it is the same as diversion."""
+    m, (l, siblings) = one_market(), of_product()
+    P = m.P()
+    first = buyers(P, m.weights)[l] @ (P[siblings].sum(0) / (1 - P[l]))
+    return np.array([first, of_both(kept)[1]])
+
+
 LEAVERS_KEPT = Exercise(
     what="two fractions, for random coefficients and for the logit, in this order",
     right=lambda: of_both(kept),
@@ -136,11 +158,42 @@ LEAVERS_KEPT = Exercise(
         Mistake("You added up elasticities. A percent of a small product is few people; "
                 "the fractions of leavers are in `diversion`.",
                 kept_by_elasticity),
+        Mistake("These are ratios of elasticities, cross over own. Diversion is that times the "
+                "ratio of sizes, `s_l / s_j`: the second form of (5.4).",
+                kept_by_ratio),
+        Mistake("These are ratios of elasticities in the row of `F2B19`, how it responds to its "
+                "siblings' prices. Its leavers are in `diversion`.",
+                lambda: kept_by_ratio(exchanged=True)),
+        Mistake("These are derivatives, share per dollar. Divide by minus the own derivative: "
+                "what fraction of those who leave?", kept_by_derivative),
+        Mistake("This is the fraction that goes to the outside good. "
+                "Keep the siblings, the products with `firm == 2`.",
+                lambda: of_both(lambda d: d[13, 13])),
+        Mistake("These go to products of other firms: `firm != 2`. "
+                "Siblings are those of firm 2, without `F2B19`.",
+                lambda: of_both(lambda d: d[13, one_market().firm != 2].sum())),
+        Mistake("This is firm 1. `F2B19` belongs to firm 2.",
+                lambda: of_both(lambda d: d[13, one_market().firm == 1].sum())),
+        Mistake("These are the siblings' shares. Which fraction of the *leavers* goes to them?",
+                lambda: np.full(2, one_market().shares()[of_product()[1]].sum())),
+        Mistake("The second is right. The first is where all buyers would go if `F2B19` were gone; "
+                "the question is about those who leave first, `diversion`.",
+                second_choices),
+        Mistake("The first is right. The second is the logit's: "
+                "`logit.diversion_ratios(market).to_numpy()`, the same sum.",
+                lambda: np.full(2, of_both(kept)[0])),
+        Mistake("This is the mean over all nine products of firm 2. "
+                "The question is about the row of `F2B19` alone.",
+                lambda: of_both(lambda d: np.mean([d[j, (one_market().firm == 2)
+                                                     & (np.arange(24) != j)].sum()
+                                                   for j in np.flatnonzero(one_market().firm
+                                                                           == 2)]))),
         Mistake("The first is right. For the logit you added up shares, "
                 "but those who leave `F2B19` can't go back to it: divide by `1 - shares[l]`.",
                 kept_without_leaver)),
     hints=("Where do those who leave `F2B19` go? Find its row in `diversion`.",
-           "Choose columns with a mask: products of firm 2, without `F2B19`. "
+           "Choose columns with a mask: products of firm 2, without `F2B19`.",
+           "The two numbers are the same sum of two tables. "
            "The logit's ratios are `logit.diversion_ratios(market).to_numpy()`."),
     insight="The fewer leavers a firm's own products catch, the less it gains from raising "
             "a price; random coefficients put this number below the logit's for F2B19.")
@@ -181,6 +234,17 @@ def after_a_whole_percent(m):
     return 100 * (new.sum() / m.shares()[two].sum() - 1)
 
 
+def weighted_rows(m, weights):
+    """The nine rows' sums, averaged with other weights (J,)."""
+    two = m.firm == 2
+    return np.average(m.elasticities()[np.ix_(two, two)].sum(1), weights=weights[two])
+
+
+def firm_elasticity_of_one(m):
+    """Percent change of F2B19's servings when all prices of firm 2 rise."""
+    return m.elasticities()[13, m.firm == 2].sum()
+
+
 def with_mean_alpha(m):
     """The same market, with the mean of alpha in place of each type's."""
     return replace(m, alpha=np.full_like(m.alpha, m.weights @ m.alpha[0]))
@@ -218,8 +282,32 @@ FIRM_ELASTICITY = Exercise(
                 lambda: firm_elasticity(one_market()) * own_elasticities(one_market())[1].sum()),
         Mistake("You raised the prices by a whole percent and computed the shares anew. "
                 "To first order means by derivatives: use `elasticity`, or a much smaller rise.",
-                lambda: after_a_whole_percent(one_market()))),
-    hints=("When all prices of firm 2 rise by one percent, by how many percent does the share "
+                lambda: after_a_whole_percent(one_market())),
+        Mistake("This is the percentage of `F2B19` alone. The question is about "
+                "the servings of all nine products together.",
+                lambda: firm_elasticity_of_one(one_market())),
+        Mistake("This is the own elasticity of `F2B19`. All nine prices rise, "
+                "and the servings of all nine count.",
+                lambda: one_market().elasticities()[13, 13]),
+        Mistake("You weigh the nine rows by prices. The servings' percentage weighs by servings, "
+                "that is, by shares.",
+                lambda: weighted_rows(one_market(), one_market().prices)),
+        Mistake("You weigh the nine rows by revenue. That is the percentage of sales at old "
+                "prices; servings weigh by shares.",
+                lambda: weighted_rows(one_market(),
+                                      one_market().prices * one_market().shares())),
+        Mistake("You average over all 24 products. Whose servings are asked for? Firm 2's.",
+                lambda: np.average(one_market().elasticities()[:, one_market().firm == 2].sum(1),
+                                   weights=one_market().shares())),
+        Mistake("These are the cross elasticities alone. Each product's own price rises too.",
+                lambda: (firm_elasticity(one_market())
+                         - mean_of_own_elasticities(one_market()))),
+        Mistake("You added one: that is the percentage of revenue, which counts the higher price. "
+                "The question is about servings.",
+                lambda: 1 + firm_elasticity(one_market()))),
+    hints=("Nine prices rise at once. Which elements of `elasticity` say what that does to the "
+           "share of one product?",
+           "When all prices of firm 2 rise by one percent, by how many percent does the share "
            "of product `j` change? Sum one row of `elasticity` over the right columns.",
            "Nine percentages then make one: "
            "weigh each by its share, `np.average(rows, weights=shares[firm == 2])`."),
@@ -264,6 +352,18 @@ def lerner_without_revenue(P, weights, alpha, prices, firm_ids):
     return np.linalg.solve(-ownership_matrix(firm_ids) * E.T, np.ones(len(prices)))
 
 
+def lerner_of_plain_shares(P, weights, alpha, prices, firm_ids):
+    """With the mean of P over types on the right side, and the right Jacobian."""
+    D, H = share_jacobian(P, weights, alpha), ownership_matrix(firm_ids)
+    return margins(P.mean(1), D, H) / prices
+
+
+def lerner_of_elasticities(P, weights, alpha, prices, firm_ids):
+    """Elasticities in the matrix and shares on the right side."""
+    E = elasticities(share_jacobian(P, weights, alpha), prices, P @ weights)
+    return np.linalg.solve(-ownership_matrix(firm_ids) * E.T, P @ weights)
+
+
 LERNER = Exercise(
     what="a function that returns the Lerner index of each product, (J,), as fractions",
     right=lerner,
@@ -296,8 +396,34 @@ LERNER = Exercise(
         Mistake("With elasticities in place of derivatives each condition must be weighted "
                 "by revenue, `prices * shares`: products of one firm earn different amounts. "
                 "Solve (5.6) with the derivatives.",
-                lerner_without_revenue)),
+                lerner_without_revenue),
+        Mistake("These are costs, `prices - margins`. The Lerner index is the margin "
+                "as a fraction of the price.",
+                lambda P, weights, alpha, prices, firm_ids:
+                    prices * (1 - lerner(P, weights, alpha, prices, firm_ids))),
+        Mistake("This is cost over price, one minus the Lerner index.",
+                lambda P, weights, alpha, prices, firm_ids:
+                    1 - lerner(P, weights, alpha, prices, firm_ids)),
+        Mistake("The sign is wrong. (5.6) has a minus before the inverse, "
+                "and alpha is taken as it is, negative.",
+                lambda P, weights, alpha, prices, firm_ids:
+                    -lerner(P, weights, alpha, prices, firm_ids)),
+        Mistake("You took the plain mean of `P` for shares. Types have weights: `P @ weights`.",
+                lerner_of_plain_shares),
+        Mistake("You replaced alpha by its plain mean over types. "
+                "Types who mind prices buy less, so the mean must be taken with `s_ij` inside.",
+                lambda P, weights, alpha, prices, firm_ids:
+                    lerner(P, weights, alpha.mean(1, keepdims=True) + 0 * alpha,
+                           prices, firm_ids)),
+        Mistake("With elasticities in place of derivatives the right side is no longer the shares. "
+                "Solve (5.6) with `share_jacobian`, then divide by the price.",
+                lerner_of_elasticities),
+        Mistake("This is `s_j` over the own derivative, in dollars: each product a firm of its "
+                "own, and not yet divided by price.",
+                lambda P, weights, alpha, prices, firm_ids:
+                    prices * lerner(P, weights, alpha, prices, np.arange(len(prices))))),
     hints=("Three lines: shares, the margins (5.6), and the division by price.",
+           "Which matrix says who owns what, and which one how shares move with prices?",
            "`share_jacobian`, `ownership_matrix` and `margins` are at hand; "
            "shares are `P @ weights`. If you solve the system yourself, mind the transpose, "
            "and that the `*` of (5.6) is element by element, not `@`."),
@@ -318,6 +444,20 @@ def lowered_by_the_rise():
     """Present costs in C01Q1, for firms 1 and 2 minus the rise of their prices by the merger."""
     m = one_market()
     return m.costs() - (new_prices(saving=0.0)[0] - m.prices) * (m.firm <= 2)
+
+
+def merger_prices():
+    """Prices in C01Q1 after the merger, costs as they were."""
+    return new_prices(saving=0.0)[0]
+
+
+def the_same_fall(percent=False):
+    """The mean fall of the merging products' costs, in dollars or percent, taken off each."""
+    m = one_market()
+    fall, merging = m.costs() - compensating(m), m.firm <= 2
+    if percent:
+        return m.costs() * (1 - (fall / m.costs())[merging].mean() * merging)
+    return m.costs() - fall[merging].mean() * merging
 
 
 COMPENSATING = Exercise(
@@ -349,8 +489,45 @@ COMPENSATING = Exercise(
                 lambda: one_market().prices - one_market().margins(np.ones(24))),
         Mistake("These are the costs that the logit asks for. "
                 "Use the shares and derivatives of the random coefficients.",
-                lambda: compensating(one_market("logit")))),
-    hints=("At the old prices shares and their derivatives are known. "
+                lambda: compensating(one_market("logit"))),
+        Mistake("You subtract the rise of its price from every cost, the rivals' too. "
+                "Only the merging firms' costs fall, and by more than prices would rise.",
+                lambda: one_market().costs() - (merger_prices() - one_market().prices)),
+        Mistake("You took prices after the merger. All prices are to stay as they are: "
+                "subtract the margins from the *old* prices.",
+                lambda: merger_prices() - one_market().margins(one_market().merged())),
+        Mistake("These are the prices after the merger minus the old margins. The prices are to "
+                "stay; the margins are those of the new owners.",
+                lambda: merger_prices() - one_market().margins(one_market().firm)),
+        Mistake("You let each cost fall by the percentage by which its price would rise. "
+                "Firms pass on less than a whole saving, and a percent of cost is less than one "
+                "of price.",
+                lambda: one_market().costs() * (2 - merger_prices() / one_market().prices)),
+        Mistake("These are the prices themselves. Subtract the margins of the new owners.",
+                lambda: one_market().prices),
+        Mistake("These are costs that are five percent lower, as in another exercise. Here the "
+                "fall is to be found, product by product.",
+                lambda: 0.95 * one_market().costs()),
+        Mistake("Rivals' costs don't change: those of firms 3, 4 and 6 are their present ones, "
+                "and not zero.",
+                lambda: compensating(one_market()) * (one_market().firm <= 2)),
+        Mistake("You changed the costs of firm 2 only. "
+                "Both merging firms now count the other's buyers.",
+                lambda: np.where(one_market().firm == 2, compensating(one_market()),
+                                 one_market().costs())),
+        Mistake("You took one fall for all products, the mean. "
+                "Each has its own, from its own margin.", the_same_fall),
+        Mistake("You took one percentage for all products, the mean. "
+                "Each has its own, from its own margin.", lambda: the_same_fall(percent=True)),
+        Mistake("You subtracted the old margin and the new one. Only the new one counts.",
+                lambda: compensating(one_market()) - one_market().margins(one_market().firm)),
+        Mistake("You took the new Lerner index off the old cost. "
+                "It is a fraction of the *price*.",
+                lambda: (one_market().costs() * compensating(one_market())
+                         / one_market().prices))),
+    hints=("What does a first-order condition need: prices, shares, derivatives, owners. "
+           "Which of these are known before any cost?",
+           "At the old prices shares and their derivatives are known. "
            "Which margins would the new owner want there?",
            "`blpteach.margins(shares, jacobian, ...)` with the ownership matrix of the merged "
            "firms; cost is price minus margin."),
@@ -411,6 +588,17 @@ def basket():
     return -100 * (m.shares() * (new_prices() - m.prices)).sum(-1).mean()
 
 
+def share_weighted_loss():
+    """Markets weighted by their inside shares."""
+    return np.average(losses(new_prices()), weights=all_markets().shares().sum(-1))
+
+
+FIRM_1_OR_WEIGHTED = (                                          # two mistakes with nearly one value
+    "Two mistakes lead to this number, to three digits. Either you lowered the costs of firm 1 "
+    "only: firm 2's products are its own now, and they save too. Or you weighted markets by what "
+    "they buy: each counts once.")
+
+
 MERGER_WITH_SAVING = Exercise(
     what="one number, in cents a possible serving, negative if consumers lose",
     right=lambda: loss(new_prices()),
@@ -423,9 +611,8 @@ MERGER_WITH_SAVING = Exercise(
                 lambda: loss(new_prices(firms=(1, 2, 3, 4, 6)))),
         Mistake("You lowered the costs of firm 2 only. The products of both merging firms save.",
                 lambda: loss(new_prices(firms=(2,)))),
-        Mistake("You lowered the costs of firm 1 only; "
-                "after the merger firm 2's products are its own, and they save too.",
-                lambda: loss(new_prices(firms=(1,)))),
+        Mistake(FIRM_1_OR_WEIGHTED, lambda: loss(new_prices(firms=(1,)))),
+        Mistake(FIRM_1_OR_WEIGHTED, share_weighted_loss),
         Mistake("Costs fell, but nobody merged: give `counterfactual` the new owners too.",
                 lambda: loss(new_prices(merge=False))),
         Mistake("Margins were recomputed once, at the old prices, and added to the costs. "
@@ -454,8 +641,31 @@ MERGER_WITH_SAVING = Exercise(
                 lambda: loss(new_prices()) - loss(new_prices(saving=0.0))),
         Mistake("You lowered costs by five percent of the *price*. "
                 "The saving is five percent of cost.",
-                lambda: loss(new_prices(of_price=True)))),
-    hints=("`estimates.counterfactual` takes the new owners and new costs, "
+                lambda: loss(new_prices(of_price=True))),
+        Mistake("You raised costs by five percent. The saving lowers them.",
+                lambda: loss(new_prices(saving=-SAVING))),
+        Mistake("You divided costs by 1.05. Five percent less is times 0.95.",
+                lambda: loss(new_prices(saving=1 - 1 / 1.05))),
+        Mistake("You left five percent of the costs. Five percent is what is saved.",
+                lambda: loss(new_prices(saving=0.95))),
+        Mistake("You divide each market's loss by the share that buys. "
+                "The answer is per possible serving: leave it as it is.",
+                lambda: (losses(new_prices()) / all_markets().shares().sum(-1)).mean()),
+        Mistake("This is the mean level of surplus after the merger. "
+                "Only a difference means something: subtract the surplus before it.",
+                lambda: 100 * all_markets().surplus(new_prices()).mean()),
+        Mistake("This is the change in percent of the level of surplus, which is known up to a "
+                "constant only. The answer is in cents.",
+                lambda: (losses(new_prices())
+                         / all_markets().surplus(all_markets().prices)).mean()),
+        Mistake("This is the mean percentage by which prices change. "
+                "What do consumers lose by it, in cents?",
+                lambda: 100 * (new_prices() / all_markets().prices - 1).mean()),
+        Mistake("You divided the sum over markets by the number of products. "
+                "There are 94 markets.",
+                lambda: losses(new_prices()).sum() / 2256)),
+    hints=("Two things change at once, owners and costs. What is the surplus compared with?",
+           "`estimates.counterfactual` takes the new owners and new costs, "
            "both for all 2256 products. `all_costs` are the present costs.",
            "`consumer_surplus()` of the counterfactual minus that of `estimates` has one value "
            "a market, in dollars. Multiply costs by 0.95 where `merging` is true."),
@@ -484,6 +694,11 @@ def normalised(values):
     return values / values.sum()
 
 
+def largest_one(values):
+    """Values of which the largest is one."""
+    return values / values.max()
+
+
 FIRST_TO_LEAVE = Exercise(
     what="a function that returns a weight for each type, (I,), which sum to one",
     right=leavers,
@@ -509,8 +724,30 @@ FIRST_TO_LEAVE = Exercise(
         Mistake("You divided by the share of `j`. The sum is then `d log s_j / d p_j` and not one: "
                 "divide by the sum of the terms.",
                 lambda P, weights, alpha, j:
-                    weights * alpha[j] * P[j] * (1 - P[j]) / (P[j] @ weights))),
-    hints=("Write (5.4) with (5.2) in numerator and denominator. "
+                    weights * alpha[j] * P[j] * (1 - P[j]) / (P[j] @ weights)),
+        Mistake("These are all types, whether they buy `j` or not. "
+                "Who leaves `j` must have bought it: `s_ij` is missing.",
+                lambda P, weights, alpha, j: weights),
+        Mistake("`s_ij` and `1 - s_ij` are missing: `w_i alpha_ij` counts types who never buy `j`.",
+                lambda P, weights, alpha, j: normalised(weights * alpha[j])),
+        Mistake("You have `s_ij` squared in place of `s_ij (1 - s_ij)`. "
+                "A type that buys `j` almost surely hardly moves.",
+                lambda P, weights, alpha, j: normalised(weights * alpha[j] * P[j]**2)),
+        Mistake("You divide by `1 - s_ij`. That factor belongs to the second choices; "
+                "the weight is multiplied by it.",
+                lambda P, weights, alpha, j: normalised(weights * alpha[j] * P[j] / (1 - P[j]))),
+        Mistake("You took the mean of alpha over products. The price of `j` alone rises: "
+                "`alpha[j]`.",
+                lambda P, weights, alpha, j:
+                    normalised(weights * alpha.mean(0) * P[j] * (1 - P[j]))),
+        Mistake("You divide by the largest weight. The weights sum to one.",
+                lambda P, weights, alpha, j: largest_one(leavers(P, weights, alpha, j))),
+        Mistake("You have the outside good's probability, `1 - P.sum(0)`, in place of "
+                "`1 - P[j]`. Who leaves `j` may go to another product.",
+                lambda P, weights, alpha, j:
+                    normalised(weights * alpha[j] * P[j] * (1 - P.sum(0))))),
+    hints=("By (5.2), what is the derivative of `s_j` in its own price, as a sum over types?",
+           "Write (5.4) with (5.2) in numerator and denominator. "
            "Which factor stands in front of `s_il / (1 - s_ij)` once both are sums over types?",
            "The numerator is a sum over types of `w_i alpha_ij s_ij s_il`. Multiply and divide "
            "each term by `1 - s_ij`: what is left in front is, up to scale, the weight."),
