@@ -311,7 +311,7 @@ plots.Searches(estimates.objective, paths={"Gauss-Newton, bare": bare, "Gauss-Ne
 # "There" means within 0.1 percent of the minimum; dots are evaluations that did not improve. Look at BFGS between
 # 20 and 30 evaluations, where it rests a little below 15. Keep that number in mind.
 #
-# > **A common error.** Often heard, and repeated by chatbots: use "a derivative-free method, e.g. Newton-Raphson". Newton's method is made of derivatives,
+# > **A common error.** Often heard: use "a derivative-free method, e.g. Newton-Raphson". Newton's method is made of derivatives,
 # > and derivative-free search is the one to avoid here. With exact derivatives the minimum is
 # > 13 evaluations away, all digits included. Without them, 200 evaluations leave three fifths of the way to go.
 #
@@ -490,7 +490,7 @@ assert not stopped.converged and abs(stopped.expected_improvement - 12.64) < 0.1
 #
 # > **A common error.** "The published estimates differ because the contraction was not run to a tight tolerance": often heard. The table below has the number that decides.
 #
-# BFGS with three inner and two outer tolerances, all from Nevo's start. With an inner tolerance of $10^{-4}$ and the tight outer one,
+# Run BFGS with three inner and two outer tolerances, all from Nevo's start. With an inner tolerance of $10^{-4}$ and the tight outer one,
 # is the objective that the search reports above or below the minimum that we know? (About two seconds.)
 
 # %%
@@ -655,7 +655,7 @@ plots.HalvedPrice(sugar[rivals], mushy[rivals], product, sugar[~rivals][0], note
 #
 # **Result.** Here the stopped search *does* matter. It has the twin lose 40 percent, not 52, and the sweet mushy cereal 30, not 56. Search to the end.
 
-# %% [markdown] minutes=2 ask="The data are simulated and the truth is known. How many estimates of eight should lie within two standard errors of it?"
+# %% [markdown] minutes=2 ask="The data are simulated and the truth is known. How many estimates of seven should lie within two standard errors of it?"
 # ## Check it
 #
 # *Are the model's shares the data?* At any $\theta_2$ they must be. *Is it a minimum?* All eigenvalues of the Hessian must be positive. *Does the method find a truth that we know?* The third data set of the course is simulated: 80 markets with different choice sets, strong endogeneity. Start from half the truth.
@@ -983,7 +983,11 @@ ratios.iloc[[0, -1]].round(2)
 # **Result.** Small residuals make Gauss-Newton fast. Large ones make it crawl, and BFGS from its curvature is the way out.
 
 # %% [markdown] minutes=3 ask="With nodes that lie symmetrically about zero, what is the slope of delta in sigma at zero?"
-# ### Bounds, corners and lognormal tastes
+# ### Lognormal tastes, bounds and corners
+#
+# A coefficient that must keep its sign can be lognormal. It enters as one more taste, of weight one, with $\Gamma_k$ the row of `Gamma` and $v_i$ the type's tastes:
+#
+# $$\mu_{ijt} = \sum_{k} x_{2,jtk}\, b_{ik}, \qquad b_{ik} = \Gamma_k v_i \;\text{ or }\; \pm\exp(\Gamma_k v_i). \tag{4.9}$$
 #
 # With symmetric nodes $\delta$ is the same at $\sigma_k$ and $-\sigma_k$, an even function, so
 #
@@ -1010,10 +1014,6 @@ assert slopes["mirrored"] < 1e-12 < 1e-3 < slopes["as drawn"]
 
 # %% [markdown]
 # So the gradient is zero there, and a search that begins at zero stays. The library holds what rests at zero or at a bound, searches the rest, and asks the second derivative for a way down. And since the Jacobian has a column of zeros, (3.9) breaks down at the very value that a $t$ test takes for true.
-#
-# A coefficient that must keep its sign can be lognormal. It enters as one more taste, of weight one, with $\Gamma_k$ the row of `Gamma` and $v_i$ the type's tastes:
-#
-# $$\mu_{ijt} = \sum_{k} x_{2,jtk}\, b_{ik}, \qquad b_{ik} = \Gamma_k v_i \;\text{ or }\; \pm\exp(\Gamma_k v_i). \tag{4.9}$$
 #
 # **Result.** Zero is a corner of its own: no ordinary test there, and no ordinary start.
 
