@@ -170,7 +170,7 @@ def test_wrong_costs_with_stakes(function, text):
     says("9.4", function, text)
 
 
-# 9.5 -----------------------------------------------------------------------------------------------------------------------
+# 9.6 -----------------------------------------------------------------------------------------------------------------------
 
 def by_difference(last=lambda c, eta, prices: np.log(c), taste=1.0, delta=1.0, transpose=True, price=0.0):
     """The derivative by moving log choice probabilities a little along V, and solving for margins with the shares as they were."""
@@ -187,7 +187,7 @@ def by_difference(last=lambda c, eta, prices: np.log(c), taste=1.0, delta=1.0, t
 
 
 def test_right_slopes_of_log_costs():
-    assert blpteach.check("9.5", by_difference())
+    assert blpteach.check("9.6", by_difference())
 
 
 @pytest.mark.parametrize("function, text", [
@@ -198,10 +198,10 @@ def test_right_slopes_of_log_costs():
     (by_difference(lambda c, eta, prices: c**2 / 2), "You multiplied"), (by_difference(taste=-1.0), "taste enters with a minus"),
     (by_difference(delta=-1.0), "Delta enters with a minus"), (by_difference(lambda c, eta, prices: -np.log(2 * prices - c)), "price plus margin")])
 def test_wrong_slopes_of_log_costs(function, text):
-    says("9.5", function, text)
+    says("9.6", function, text)
 
 
-# 9.6 -----------------------------------------------------------------------------------------------------------------------
+# 9.5 -----------------------------------------------------------------------------------------------------------------------
 
 def shares_at(market, prices):
     V = np.exp(market["delta"][:, None] + market["mu"] + market["alpha"] * (prices - market["prices"])[:, None])
@@ -229,27 +229,27 @@ def test_what_two_firms_gain(market):
     def earned(p, shares, which=two):
         return 1000 * ((p - costs) * shares)[which].sum()
     before, after = earned(price, s), earned(new, shares_at(market, new)[0])
-    assert blpteach.check("9.6", after - before) and abs(after - before - 8.98) < 0.02
+    assert blpteach.check("9.5", after - before) and abs(after - before - 8.98) < 0.02
     short_cut = costs + np.linalg.solve(-1.0 * (merged[:, None] == merged) * D.T, s)
-    says("9.6", earned(short_cut, s) - before, "left sales as they were")
-    says("9.6", earned(short_cut, shares_at(market, short_cut)[0]) - before, "belong to the old shares")
-    says("9.6", earned(new, s) - before, "New prices with the old shares")
-    says("9.6", after, "profit after, not its change")
+    says("9.5", earned(short_cut, s) - before, "left sales as they were")
+    says("9.5", earned(short_cut, shares_at(market, short_cut)[0]) - before, "belong to the old shares")
+    says("9.5", earned(new, s) - before, "New prices with the old shares")
+    says("9.5", after, "profit after, not its change")
     everybody = np.ones(len(firm), bool)
-    says("9.6", earned(new, shares_at(market, new)[0], everybody) - earned(price, s, everybody), "profits of all firms")
+    says("9.5", earned(new, shares_at(market, new)[0], everybody) - earned(price, s, everybody), "profits of all firms")
     asleep = np.where(two, new, price)
-    says("9.6", earned(asleep, shares_at(market, asleep)[0]) - before, "still ask their old prices")
-    says("9.6", (after - before) / 1000, "thousands of dollars")
+    says("9.5", earned(asleep, shares_at(market, asleep)[0]) - before, "still ask their old prices")
+    says("9.5", (after - before) / 1000, "thousands of dollars")
     sold, earned_by = shares_at(market, new)[0], {}
     for name, which in (("18 alone", firm == 18), ("19 alone", firm == 19), ("the rivals gain", ~two)):
         earned_by[name] = earned(new, sold, which) - earned(price, s, which)
-        says("9.6", earned_by[name], name)
-    says("9.6", 1000 * (new * sold - price * s)[two].sum(), "change of revenue")
-    says("9.6", 100 * (after - before) / before, "in percent of the profit")
-    says("9.6", (after - before) / two.sum(), "per car model")
-    says("9.6", before, "the profit before")
-    says("9.6", before - after, "less after")
-    says("9.6", 100 * (new / price - 1)[two].mean(), "their prices rise")
+        says("9.5", earned_by[name], name)
+    says("9.5", 1000 * (new * sold - price * s)[two].sum(), "change of revenue")
+    says("9.5", 100 * (after - before) / before, "in percent of the profit")
+    says("9.5", (after - before) / two.sum(), "per car model")
+    says("9.5", before, "the profit before")
+    says("9.5", before - after, "less after")
+    says("9.5", 100 * (new / price - 1)[two].mean(), "their prices rise")
 
 
 # What forty invented wrong answers showed to be missing -------------------------------------------------------------------

@@ -151,7 +151,7 @@ TERMS = {
         "bread, meat, bread (03)",
     "spectral radius":
         "the largest absolute eigenvalue; of a map's Jacobian, "
-        "its rate of convergence (05)",
+        "its rate of convergence (02, 05)",
     "conduct": "how firms take each other's profits into account when they set prices (09)",
     "differentiation instrument":
         "how many other products, or how much distance to them, a product has around it (07)",

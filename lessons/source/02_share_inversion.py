@@ -134,13 +134,11 @@ blpteach.predict("2.1", ...)
 contraction = log_contraction(S, mu, weights)
 delta, plain = iterate(contraction, logit)
 gap = abs(blpteach.market_shares(delta, mu, weights) - S).max()
-print(f"largest gap between shares {gap:.0e}, largest move {abs(delta - logit).max():.2f} utils")
-blpteach.predicted("2.1", len(plain))
-
-# %%
 assert abs(len(plain) - 84) <= 3 and gap < 1e-13
 assert np.isclose(abs(delta - logit).max(), 3.27, atol=0.01)
-plots.Convergence({"contraction": plain})
+print(f"largest gap between shares {gap:.0e}, largest move {abs(delta - logit).max():.2f} utils")
+display(plots.Convergence({"contraction": plain}))
+blpteach.predicted("2.1", len(plain))
 
 # %% [markdown]
 # **Result.** 84 iterations, soon on a straight line. The vertical axis is logarithmic: each iteration multiplies the change by the same number.
@@ -655,7 +653,7 @@ def simulation_errors(size, seed):
     return ((np.log(shares / stack.shares) ** 2).mean(), (off**2).mean(),
             ((moment_map @ off.ravel()) ** 2).sum())
 
-
+# %%
 sizes = (20, 80, 320)
 squares = np.array([np.mean([simulation_errors(I, seed) for seed in range(4)], 0) for I in sizes])
 squares[:, :2] **= 0.5                                   # back to utils

@@ -722,7 +722,7 @@ assert blpteach.check("9.4", costs_with_stakes)
 blpteach.check("9.4", costs_with_stakes)
 
 # %% [markdown]
-# ### Exercise 9.6 · 20 minutes · hard
+# ### Exercise 9.5 · 20 minutes · hard
 #
 # What would the firms of 1990 gain if two of them, 18 and 19, the largest, priced as one? Costs stay as they are under the
 # present owners, and all firms find new prices. Compute the *change of the profits of 18 and 19 together*, in dollars per
@@ -742,7 +742,7 @@ theirs = np.isin(firm, [18, 19])
 gain = 1000 * ((new.prices - costs) * bought - (price - costs) * one.shares)[theirs].sum()
 rise = 100 * (new.prices / price - 1)[theirs].mean()
 print(f"{gain:.2f} dollars per household; their prices rise by {rise:.1f} percent")
-assert blpteach.check("9.6", gain)
+assert blpteach.check("9.5", gain)
 
 # %% tags=["solution"]
 more = blpteach.margins(one.shares, D, together) - (price - costs)
@@ -750,12 +750,12 @@ naive_gain = 1000 * (more * one.shares)[theirs].sum()
 print(f"new markups on the old sales: {naive_gain:.2f}")
 
 # %% tags=["check"]
-blpteach.check("9.6", gain)
+blpteach.check("9.5", gain)
 
 # %% [markdown]
 # ## Further
 #
-# Three sections that nothing else rests on, and exercise 9.5, which needs the first.
+# Three sections that nothing else rests on, and exercise 9.6, which needs the first.
 
 # %% [markdown] minutes=6 ask="Tastes for size become more diverse, and delta adjusts so that all shares stay. Do margins rise or fall?"
 # ### How margins move with theta2
@@ -922,7 +922,7 @@ assert np.allclose(step.margin_jacobian(P0, one_start.weights, alpha0, eta, H, s
 # **Result.** Margins move through who buys more than through substitution, and (9.3) needs $\delta$ to adjust.
 
 # %% [markdown]
-# ### Exercise 9.5 · 20 minutes · hard
+# ### Exercise 9.6 · 20 minutes · hard
 #
 # How does the *log cost* of each product move with a standard deviation $\sigma_k$ of tastes for a characteristic `x` (J,)
 # that is not price, with nodes `nu` (I,), when $\delta$ adjusts by `d_delta` (J,)? Write
@@ -943,10 +943,10 @@ def log_cost_slope(P, weights, alpha, prices, ownership, x, nu, d_delta):
     d_eta = margin_jacobian(P, weights, alpha, eta, ownership, [(dV, 0 * alpha)])[:, 0]
     return -d_eta / (prices - eta)
 
-assert blpteach.check("9.5", log_cost_slope)
+assert blpteach.check("9.6", log_cost_slope)
 
 # %% tags=["check"]
-blpteach.check("9.5", log_cost_slope)
+blpteach.check("9.6", log_cost_slope)
 
 # %% [markdown] minutes=4 ask="Gauss-Newton leaves out part of the second derivative. When is that part small?"
 # ### Why the search is not Gauss-Newton
@@ -1117,4 +1117,4 @@ else:
 # - O'Brien, D. P., and Salop, S. C. (2000). Competitive effects of partial ownership: financial interest and corporate
 #   control. *Antitrust Law Journal* 67(3), 559-614. Weights on rivals' profits, and where they come from.
 #
-# **Next.** Exercise 9.6 is a merger with costs held. Then take a table of your own.
+# **Next.** Exercise 9.5 is a merger with costs held. Then take a table of your own.

@@ -365,7 +365,7 @@ STAKES = Exercise(
     inputs=small_stakes)
 
 
-# 9.5: the derivative of log costs ----------------------------------------------------------------
+# 9.6: the derivative of log costs ----------------------------------------------------------------
 
 def small_slope(rng):
     """Three or four products with positive costs, a characteristic, nodes, and how delta moves."""
@@ -495,7 +495,7 @@ SLOPE = Exercise(
     inputs=small_slope)
 
 
-# 9.6: two firms price as one ---------------------------------------------------------------------
+# 9.5: two firms price as one ---------------------------------------------------------------------
 
 BOTH = {(18, 19): 1, (19, 18): 1}
 
@@ -587,4 +587,4 @@ GAIN = Exercise(
     insight="Recomputed markups on old sales would promise the firms more than they get: "
             "some of the buyers leave.")
 
-EXERCISES = {"9.1": ACCORD, "9.2": AIR, "9.3": DOLLARS, "9.4": STAKES, "9.5": SLOPE, "9.6": GAIN}
+EXERCISES = {"9.1": ACCORD, "9.2": AIR, "9.3": DOLLARS, "9.4": STAKES, "9.5": GAIN, "9.6": SLOPE}
